@@ -1,0 +1,87 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+#include "runtime/base/check.h"
+
+namespace fluxor::runtime {
+
+class ControlLane;
+
+// A signal that cannot be refused, because its receiver owns the place it waits in: stop, cancel, a finished job.
+//
+// Thread:  signalled from any thread; on_control() runs on the loop.
+// Owns:    the receiver, which must outlive whoever may still signal it.
+class ControlNode {
+ public:
+  ControlNode() = default;
+  ControlNode(const ControlNode&) = delete;
+  ControlNode& operator=(const ControlNode&) = delete;
+  virtual ~ControlNode() {
+    FLUXOR_CHECK(!queued_.load(std::memory_order_relaxed), "a control node is not destroyed while it is queued");
+  }
+
+ protected:
+  // What had been signalled before this call is seen by it; a signal that comes during it leads to another call.
+  virtual void on_control() = 0;
+
+ private:
+  friend class ControlLane;
+  std::atomic<bool> queued_{false};
+  ControlNode* next_ = nullptr;
+};
+
+// The way into a loop that is never full: an intrusive list, any thread to one.
+//
+// Order:   as pushed, per thread.
+// Ordering (memory): push's CAS (seq_cst) pairs with the exchange in run_all().  It is seq_cst because the consumer
+//          looks at empty() after it said that it parks; see event_loop.h.
+class ControlLane {
+ public:
+  // Queues the node; false if it waits already (one run serves both signals).  Thread: any.  Cost: two atomic
+  // exchanges; never blocks, never allocates, never refuses.
+  bool push(ControlNode& node) noexcept {
+    if (node.queued_.exchange(true, std::memory_order_acq_rel)) return false;
+    ControlNode* head = head_.load(std::memory_order_relaxed);
+    do {
+      node.next_ = head;
+    } while (!head_.compare_exchange_weak(head, &node, std::memory_order_seq_cst, std::memory_order_relaxed));
+    return true;
+  }
+
+  bool empty() const noexcept { return taken_ == nullptr && head_.load(std::memory_order_seq_cst) == nullptr; }
+
+  // Runs what was pushed before the call, in order; returns how many.  What one throws passes through, the rest waits
+  // for the next call.  Thread: the consumer's.
+  std::size_t run_all() {
+    take();
+    std::size_t count = 0;
+    while (taken_ != nullptr) {
+      ControlNode& node = *taken_;
+      taken_ = node.next_;
+      // Free before it runs: a signal from now on queues it again.  Acquire pairs with push's exchange.
+      node.queued_.exchange(false, std::memory_order_acq_rel);
+      ++count;
+      node.on_control();
+    }
+    return count;
+  }
+
+ private:
+  void take() noexcept {
+    if (taken_ != nullptr) return;
+    ControlNode* newest = head_.exchange(nullptr, std::memory_order_acquire);
+    while (newest != nullptr) {
+      ControlNode* next = newest->next_;
+      newest->next_ = taken_;
+      taken_ = newest;
+      newest = next;
+    }
+  }
+
+  std::atomic<ControlNode*> head_{nullptr};  // newest first
+  ControlNode* taken_ = nullptr;             // oldest first; the consumer's
+};
+
+}  // namespace fluxor::runtime

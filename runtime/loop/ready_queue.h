@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstddef>
+
+namespace fluxor::runtime {
+
+class ReadyQueue;
+
+// Something that is to run soon on its own loop: a coroutine to resume, a call to make once the stack is clean.  It
+// embeds its place in the queue.
+//
+// Thread:  loop.
+// Owns:    whoever derives from it; destroying a queued node takes it out.
+class ReadyNode {
+ public:
+  ReadyNode() = default;
+  ReadyNode(const ReadyNode&) = delete;
+  ReadyNode& operator=(const ReadyNode&) = delete;
+  virtual ~ReadyNode();
+
+  bool queued() const noexcept { return queue_ != nullptr; }
+
+ protected:
+  // It is no longer queued: it may be queued again here, or destroyed.
+  virtual void on_ready() = 0;
+
+ private:
+  friend class ReadyQueue;
+  ReadyQueue* queue_ = nullptr;
+  ReadyNode* previous_ = nullptr;
+  ReadyNode* next_ = nullptr;
+};
+
+// First in, first out, of nodes that their owners embed.
+//
+// Thread:  loop.  Cost: a few stores to queue; no allocation; bounded by the nodes there are.
+class ReadyQueue {
+ public:
+  ReadyQueue() = default;
+  ReadyQueue(const ReadyQueue&) = delete;
+  ReadyQueue& operator=(const ReadyQueue&) = delete;
+  ~ReadyQueue() {
+    while (first_ != nullptr) remove(*first_);
+  }
+
+  // Queues the node, unless it is queued already.
+  void push(ReadyNode& node) noexcept {
+    if (node.queue_ != nullptr) return;
+    node.queue_ = this;
+    node.previous_ = last_;
+    (last_ == nullptr ? first_ : last_->next_) = &node;
+    last_ = &node;
+    ++size_;
+  }
+
+  void remove(ReadyNode& node) noexcept {
+    if (node.queue_ == nullptr) return;
+    (node.previous_ == nullptr ? first_ : node.previous_->next_) = node.next_;
+    (node.next_ == nullptr ? last_ : node.next_->previous_) = node.previous_;
+    node.queue_ = nullptr;
+    node.previous_ = nullptr;
+    node.next_ = nullptr;
+    --size_;
+  }
+
+  bool empty() const noexcept { return first_ == nullptr; }
+  std::size_t size() const noexcept { return size_; }
+
+  // Runs at most as many as are queued now, so that what queues itself again waits for the next call.  Returns how
+  // many.  What one throws passes through, the rest stays queued.
+  std::size_t run_queued() {
+    std::size_t count = 0;
+    for (std::size_t left = size_; left > 0 && first_ != nullptr; --left) {
+      ReadyNode& node = *first_;
+      remove(node);
+      ++count;
+      node.on_ready();
+    }
+    return count;
+  }
+
+ private:
+  ReadyNode* first_ = nullptr;
+  ReadyNode* last_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+inline ReadyNode::~ReadyNode() {
+  if (queue_ != nullptr) queue_->remove(*this);
+}
+
+}  // namespace fluxor::runtime

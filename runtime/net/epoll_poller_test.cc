@@ -1,0 +1,379 @@
+#include "runtime/net/epoll_poller.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace fluxor::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Two ends of a connection inside this process: what one writes, the other can read at once.
+struct Pair {
+  Socket ours;
+  Socket theirs;
+};
+Pair make_pair(int buffer_bytes = 0) {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+  if (buffer_bytes != 0) {
+    for (const int end : ends) ::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &buffer_bytes, sizeof(buffer_bytes));
+  }
+  return {Socket(ends[0]), Socket(ends[1])};
+}
+
+void send(const Socket& to, std::string_view bytes) {
+  ASSERT_EQ(::send(to.descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+}
+
+std::string receive(const Socket& from) {
+  std::string all;
+  std::array<char, 4096> buffer;
+  for (;;) {
+    const ssize_t count = ::recv(from.descriptor(), buffer.data(), buffer.size(), 0);
+    if (count <= 0) return all;
+    all.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+}
+
+bool at_end(const Socket& from) {
+  char byte;
+  return ::recv(from.descriptor(), &byte, 1, 0) == 0;
+}
+
+class Recorder final : public StreamHandler {
+ public:
+  std::function<std::size_t(std::string_view)> data = [](std::string_view bytes) { return bytes.size(); };
+  std::function<void()> end = [] {};
+  std::function<void()> closed = [] {};
+  std::vector<std::string> shown;
+  int ends = 0;
+  int drains = 0;
+  std::vector<error_code> closes;
+
+ private:
+  std::size_t on_data(std::span<char> bytes) override {
+    shown.emplace_back(bytes.data(), bytes.size());
+    return data(shown.back());
+  }
+  void on_end() override {
+    ++ends;
+    end();
+  }
+  void on_drained() override { ++drains; }
+  void on_closed(error_code reason) override {
+    closes.push_back(reason);
+    closed();
+  }
+};
+
+class EpollStreamTest : public testing::Test {
+ protected:
+  void open(int buffer_bytes = 0, StreamOptions options = {}) {
+    Pair pair = make_pair(buffer_bytes);
+    peer = std::move(pair.theirs);
+    stream = poller->adopt(std::move(pair.ours), options);
+    ASSERT_TRUE(stream->start(recorder));
+  }
+  void poll(int times = 3) {
+    while (times-- > 0) poller->poll(Duration::zero());
+  }
+
+  std::unique_ptr<EpollPoller> poller = EpollPoller::create().value();
+  Recorder recorder;
+  Socket peer;
+  std::unique_ptr<Stream> stream;
+};
+
+TEST_F(EpollStreamTest, ShowsWhatThePeerWrote) {
+  open();
+  send(peer, "hello");
+  poll();
+  EXPECT_EQ(recorder.shown, std::vector<std::string>{"hello"});
+}
+
+TEST_F(EpollStreamTest, ShowsUnusedBytesAgainInFrontOfTheNext) {
+  open();
+  recorder.data = [](std::string_view bytes) { return bytes.size() > 3 ? bytes.size() : std::size_t{1}; };
+  send(peer, "abc");
+  poll();
+  send(peer, "de");
+  poll();
+  EXPECT_EQ(recorder.shown, (std::vector<std::string>{"abc", "bcde"}));
+}
+
+TEST_F(EpollStreamTest, ReadsNothingWhilePausedAndShowsWhatWasLeftOnceResumed) {
+  open();
+  recorder.data = [this](std::string_view) {
+    stream->pause_reading();
+    return std::size_t{1};
+  };
+  send(peer, "ab");
+  poll();
+  send(peer, "c");
+  poll();
+  EXPECT_EQ(recorder.shown, std::vector<std::string>{"ab"});
+  recorder.data = [](std::string_view bytes) { return bytes.size(); };
+  stream->resume_reading();
+  EXPECT_EQ(recorder.shown.size(), 1U) << "never from inside resume_reading()";
+  poll();
+  EXPECT_EQ(recorder.shown, (std::vector<std::string>{"ab", "b", "c"}));
+}
+
+TEST_F(EpollStreamTest, ShowsWhatWasLeftBeforeItTellsTheEnd) {
+  open();
+  recorder.data = [this](std::string_view) {
+    stream->pause_reading();
+    return std::size_t{0};
+  };
+  send(peer, "ab");
+  poll();
+  peer.reset();
+  recorder.data = [this](std::string_view bytes) {
+    EXPECT_EQ(recorder.ends, 0);
+    return bytes.size();
+  };
+  stream->resume_reading();
+  poll();
+  EXPECT_EQ(recorder.shown, (std::vector<std::string>{"ab", "ab"}));
+}
+
+TEST_F(EpollStreamTest, TellsTheEndOnceAndStillWrites) {
+  open();
+  ::shutdown(peer.descriptor(), SHUT_WR);
+  poll();
+  EXPECT_EQ(recorder.ends, 1);
+  stream->write("late");
+  poll();
+  EXPECT_EQ(recorder.ends, 1);
+  EXPECT_EQ(receive(peer), "late");
+}
+
+TEST_F(EpollStreamTest, WritesThePiecesInOrder) {
+  open();
+  const std::array<std::string_view, 3> pieces{"one ", "two ", "three"};
+  EXPECT_EQ(stream->write(pieces), WriteState::flowing);
+  EXPECT_EQ(receive(peer), "one two three");
+}
+
+TEST_F(EpollStreamTest, KeepsWhatTheKernelDoesNotTakeAndSendsItInOrder) {
+  open(4096, {.unsent_high_bytes = 10'000, .unsent_low_bytes = 1'000});
+  std::string expected;
+  WriteState state = WriteState::flowing;
+  for (int i = 0; state == WriteState::flowing && i < 100'000; ++i) {
+    const std::string line = std::to_string(i) + "\n";
+    expected += line;
+    state = stream->write(line);
+  }
+  EXPECT_EQ(state, WriteState::congested);
+  EXPECT_GT(stream->unsent_bytes(), 10'000U);
+  std::string got;
+  for (int i = 0; i < 1000 && got.size() < expected.size(); ++i) {
+    got += receive(peer);
+    poll(1);
+  }
+  EXPECT_EQ(got, expected);
+  EXPECT_EQ(recorder.drains, 1);
+  EXPECT_EQ(stream->unsent_bytes(), 0U);
+}
+
+TEST_F(EpollStreamTest, EndsItsHalfOnlyWhenAllIsSent) {
+  open(4096);
+  const std::string bytes(200'000, 'x');
+  stream->write(bytes);
+  stream->finish();
+  stream->write("dropped");
+  std::string got;
+  for (int i = 0; i < 1000 && got.size() < bytes.size(); ++i) {
+    got += receive(peer);
+    poll(1);
+  }
+  EXPECT_EQ(got, bytes);
+  EXPECT_TRUE(at_end(peer));
+}
+
+TEST_F(EpollStreamTest, TellsACloseOnceAndNeverFromInsideTheCall) {
+  open();
+  stream->close();
+  stream->close();
+  EXPECT_TRUE(recorder.closes.empty());
+  poll();
+  EXPECT_EQ(recorder.closes, std::vector<error_code>{error_code()});
+  EXPECT_TRUE(at_end(peer));
+}
+
+TEST_F(EpollStreamTest, TellsABrokenConnectionWithItsReason) {
+  open();
+  peer.reset();
+  stream->write("nobody reads this");
+  poll();
+  ASSERT_EQ(recorder.closes.size(), 1U);
+  EXPECT_TRUE(recorder.closes[0].failed());
+}
+
+TEST_F(EpollStreamTest, NoticesAResetWhilePaused) {
+  auto socket = ListeningSocket::open(Endpoint::parse("127.0.0.1", 0).value(), {}).value();
+  const Endpoint at = socket.local_endpoint();
+  peer = Socket(::socket(AF_INET, SOCK_STREAM, 0));
+  ASSERT_EQ(::connect(peer.descriptor(), at.native(), at.native_size()), 0);
+  stream = poller->adopt(Socket(::accept4(socket.descriptor(), nullptr, nullptr, SOCK_NONBLOCK)), {});
+  ASSERT_TRUE(stream->start(recorder));
+  stream->pause_reading();
+  const linger abort{1, 0};
+  ::setsockopt(peer.descriptor(), SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
+  peer.reset();
+  poll();
+  ASSERT_EQ(recorder.closes.size(), 1U);
+  EXPECT_TRUE(recorder.shown.empty());
+}
+
+TEST_F(EpollStreamTest, DoesNotSpinOnAnEndItMayNotTell) {
+  open();
+  stream->pause_reading();
+  send(peer, "x");
+  ::shutdown(peer.descriptor(), SHUT_WR);
+  poll(1);  // the event that shows that watching is of no use
+  EXPECT_EQ(poller->poll(Duration::zero()), 0U);
+  stream->resume_reading();
+  poll();
+  EXPECT_EQ(recorder.shown, std::vector<std::string>{"x"});
+  EXPECT_EQ(recorder.ends, 1);
+}
+
+TEST_F(EpollStreamTest, MayBeDestroyedFromInsideEveryCall) {
+  open();
+  recorder.data = [this](std::string_view bytes) {
+    stream.reset();
+    return bytes.size();
+  };
+  send(peer, "x");
+  poll();
+  EXPECT_EQ(stream, nullptr);
+  EXPECT_TRUE(at_end(peer));
+
+  open();
+  recorder.end = [this] { stream.reset(); };
+  peer.reset();
+  poll();
+  EXPECT_EQ(stream, nullptr);
+
+  open();
+  recorder.closed = [this] { stream.reset(); };
+  stream->close();
+  poll();
+  EXPECT_EQ(stream, nullptr);
+}
+
+TEST_F(EpollStreamTest, MayBeDestroyedWhileAnEventForItWaits) {
+  open();
+  Recorder other_recorder;
+  Pair pair = make_pair();
+  auto other = poller->adopt(std::move(pair.ours), {});
+  ASSERT_TRUE(other->start(other_recorder));
+  // Whichever is told first destroys the other one.
+  recorder.data = [&](std::string_view bytes) {
+    other.reset();
+    return bytes.size();
+  };
+  other_recorder.data = [&](std::string_view bytes) {
+    stream.reset();
+    return bytes.size();
+  };
+  send(peer, "x");
+  send(pair.theirs, "x");
+  poll();
+  EXPECT_EQ(recorder.shown.size() + other_recorder.shown.size(), 1U);
+}
+
+TEST_F(EpollStreamTest, EndsOnlyTheStreamWhoseHandlerThrew) {
+  open();
+  Recorder other_recorder;
+  Pair pair = make_pair();
+  auto other = poller->adopt(std::move(pair.ours), {});
+  ASSERT_TRUE(other->start(other_recorder));
+  recorder.data = [](std::string_view) -> std::size_t { throw std::runtime_error("boom"); };
+  send(peer, "x");
+  send(pair.theirs, "y");
+  int thrown = 0;
+  for (int i = 0; i < 4; ++i) {
+    try {
+      poll(1);
+    } catch (const std::runtime_error&) {
+      ++thrown;
+    }
+  }
+  EXPECT_EQ(thrown, 1);
+  EXPECT_EQ(recorder.closes.size(), 1U);
+  EXPECT_EQ(other_recorder.shown, std::vector<std::string>{"y"});
+}
+
+class Acceptor final : public ListenerHandler {
+ public:
+  std::vector<Socket> accepted;
+
+ private:
+  void on_accept(Socket connection) override { accepted.push_back(std::move(connection)); }
+  void on_accept_failed(error_code) override {}
+};
+
+std::vector<Socket> connect_many(const Endpoint& at, int count) {
+  std::vector<Socket> clients;
+  for (int i = 0; i < count; ++i) {
+    clients.emplace_back(::socket(AF_INET, SOCK_STREAM, 0));
+    EXPECT_EQ(::connect(clients.back().descriptor(), at.native(), at.native_size()), 0);
+  }
+  return clients;
+}
+
+TEST(EpollListener, AcceptsAndPausesAndTakesOutWhatWaits) {
+  auto poller = EpollPoller::create().value();
+  auto socket = ListeningSocket::open(Endpoint::parse("127.0.0.1", 0).value(), {}).value();
+  Acceptor acceptor;
+  auto listener = poller->listen(socket, acceptor).value();
+  auto clients = connect_many(socket.local_endpoint(), 3);
+  poller->poll(Duration::zero());
+  EXPECT_EQ(acceptor.accepted.size(), 3U);
+  listener->pause();
+  auto more = connect_many(socket.local_endpoint(), 2);
+  poller->poll(Duration::zero());
+  EXPECT_EQ(acceptor.accepted.size(), 3U);
+  listener->accept_waiting();
+  EXPECT_EQ(acceptor.accepted.size(), 5U);
+  auto yet_more = connect_many(socket.local_endpoint(), 1);
+  listener->resume();
+  poller->poll(Duration::zero());
+  EXPECT_EQ(acceptor.accepted.size(), 6U);
+}
+
+TEST(EpollPoller, IsWokenFromAnotherThreadWhileItWaits) {
+  auto poller = EpollPoller::create().value();
+  std::thread waker([&] { poller->wake(); });
+  poller->poll(Poller::kForever);
+  waker.join();
+}
+
+TEST(EpollPoller, ReturnsAtOnceWhenItWasWokenBefore) {
+  auto poller = EpollPoller::create().value();
+  poller->wake();
+  poller->poll(Poller::kForever);
+}
+
+TEST(EpollPoller, WaitsAsLongAsItWasTold) {
+  auto poller = EpollPoller::create().value();
+  const auto before = std::chrono::steady_clock::now();
+  poller->poll(2ms);
+  EXPECT_GE(std::chrono::steady_clock::now() - before, 2ms);
+}
+
+}  // namespace
+}  // namespace fluxor::runtime

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "runtime/base/result.h"
+#include "runtime/net/socket.h"
+
+namespace fluxor::runtime {
+
+// Told about new connections.  Thread: loop.
+class ListenerHandler {
+ public:
+  // A connection, not yet on any loop: Poller::adopt() of the loop that shall have it makes it a Stream.
+  virtual void on_accept(Socket connection) = 0;
+  // The kernel could not give us one (no descriptor or no memory left).  The listener has paused itself.
+  virtual void on_accept_failed(error_code reason) = 0;
+
+ protected:
+  ~ListenerHandler() = default;
+};
+
+// One loop's share in a listening socket.
+//
+// Thread:  loop.
+// Owns:    its place in the poller, not the listening socket.  Destroying it ends accepting on this loop.
+class Listener {
+ public:
+  Listener() = default;
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  virtual ~Listener() = default;
+
+  // While paused, connections wait in the kernel's queue, or another loop takes them.
+  virtual void pause() = 0;
+  virtual void resume() = 0;
+  // Takes out, now, every connection the kernel has accepted, paused or not.
+  virtual void accept_waiting() = 0;
+};
+
+}  // namespace fluxor::runtime

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/result.h"
+#include "runtime/net/listener.h"
+#include "runtime/net/listening_socket.h"
+#include "runtime/net/socket.h"
+#include "runtime/net/stream.h"
+
+namespace fluxor::runtime {
+
+// A loop's transport: the place where it waits for the kernel, and the maker of its listeners and streams.
+//
+// epoll is the first; io_uring and memory fit behind the same interface, because it speaks of bytes that came, never of
+// descriptors that are ready.
+//
+// Thread:  loop, but for wake().
+class Poller {
+ public:
+  Poller() = default;
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+  virtual ~Poller() = default;
+
+  // Waits until something happens, wake() is called, or `timeout` has passed (zero: looks only; kForever: no limit),
+  // then tells the handlers.  Returns how many were told.  What a handler throws passes through; its stream is closed,
+  // and the others are told at the next call.
+  static constexpr Duration kForever = Duration::max();
+  virtual std::size_t poll(Duration timeout) = 0;
+
+  // Ends a poll() that waits, or the next one.  Thread: any.
+  virtual void wake() noexcept = 0;
+
+  // Something becomes readable here when poll() has something to do; -1 if there is no such descriptor.  So a loop can
+  // park in another reactor.
+  virtual int descriptor() const noexcept = 0;
+
+  // Accepts from `socket`, which must outlive the listener, as `handler` must.
+  [[nodiscard]] virtual Result<std::unique_ptr<Listener>> listen(const ListeningSocket& socket,
+                                                                 ListenerHandler& handler) = 0;
+  [[nodiscard]] virtual std::unique_ptr<Stream> adopt(Socket connection, const StreamOptions& options) = 0;
+};
+
+}  // namespace fluxor::runtime
