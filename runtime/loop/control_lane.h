@@ -1,7 +1,7 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
+#include <cstdint>
 
 #include "runtime/base/check.h"
 
@@ -39,6 +39,17 @@ class ControlNode {
 //          looks at empty() after it said that it parks; see event_loop.h.
 class ControlLane {
  public:
+  ControlLane() = default;
+  ControlLane(const ControlLane&) = delete;
+  ControlLane& operator=(const ControlLane&) = delete;
+  // Lets go, unrun, of what is queued.  Nobody may push any more.
+  ~ControlLane() {
+    for (; !empty(); taken_ = taken_->next_) {
+      take();
+      taken_->queued_.store(false, std::memory_order_relaxed);
+    }
+  }
+
   // Queues the node; false if it waits already (one run serves both signals).  Thread: any.  Cost: two atomic
   // exchanges; never blocks, never allocates, never refuses.
   bool push(ControlNode& node) noexcept {
@@ -52,21 +63,22 @@ class ControlLane {
 
   bool empty() const noexcept { return taken_ == nullptr && head_.load(std::memory_order_seq_cst) == nullptr; }
 
-  // Runs what was pushed before the call, in order; returns how many.  What one throws passes through, the rest waits
-  // for the next call.  Thread: the consumer's.
-  std::size_t run_all() {
+  // Runs what was pushed before the call, in order.  What one throws passes through, the rest waits for the next call.
+  // Thread: the consumer's.
+  void run_all() {
     take();
-    std::size_t count = 0;
     while (taken_ != nullptr) {
       ControlNode& node = *taken_;
       taken_ = node.next_;
       // Free before it runs: a signal from now on queues it again.  Acquire pairs with push's exchange.
       node.queued_.exchange(false, std::memory_order_acq_rel);
-      ++count;
+      ++ran_;
       node.on_control();
     }
-    return count;
   }
+
+  // How many have run since the lane was made.
+  std::uint64_t ran() const noexcept { return ran_; }
 
  private:
   void take() noexcept {
@@ -81,7 +93,8 @@ class ControlLane {
   }
 
   std::atomic<ControlNode*> head_{nullptr};  // newest first
-  ControlNode* taken_ = nullptr;             // oldest first; the consumer's
+  std::uint64_t ran_ = 0;
+  ControlNode* taken_ = nullptr;  // oldest first; the consumer's
 };
 
 }  // namespace fluxor::runtime

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace fluxor::runtime {
 
@@ -65,24 +66,25 @@ class ReadyQueue {
 
   bool empty() const noexcept { return first_ == nullptr; }
   std::size_t size() const noexcept { return size_; }
+  // How many have run since the queue was made.
+  std::uint64_t ran() const noexcept { return ran_; }
 
-  // Runs at most as many as are queued now, so that what queues itself again waits for the next call.  Returns how
-  // many.  What one throws passes through, the rest stays queued.
-  std::size_t run_queued() {
-    std::size_t count = 0;
+  // Runs at most as many as are queued now, so that what queues itself again waits for the next call.  What one throws
+  // passes through, the rest stays queued.
+  void run_queued() {
     for (std::size_t left = size_; left > 0 && first_ != nullptr; --left) {
       ReadyNode& node = *first_;
       remove(node);
-      ++count;
+      ++ran_;
       node.on_ready();
     }
-    return count;
   }
 
  private:
   ReadyNode* first_ = nullptr;
   ReadyNode* last_ = nullptr;
   std::size_t size_ = 0;
+  std::uint64_t ran_ = 0;
 };
 
 inline ReadyNode::~ReadyNode() {

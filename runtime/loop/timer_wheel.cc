@@ -139,17 +139,15 @@ void TimerWheel::collect_due(const Occupied& from, Instant now) {
   }
 }
 
-std::size_t TimerWheel::fire_due() {
-  std::size_t fired = 0;
+void TimerWheel::fire_due() {
   while (!due_.empty()) {
     Timer& timer = *due_.first;
     due_.remove(timer);
     timer.wheel_ = nullptr;
     --armed_count_;
-    ++fired;
+    ++fired_;
     timer.on_timer();
   }
-  return fired;
 }
 
 void TimerWheel::place_later() noexcept {
@@ -174,7 +172,8 @@ std::size_t TimerWheel::advance(Instant now) {
   advancing_to_ = now;
   const Advancing done{*this};
 
-  std::size_t fired = fire_due();  // left over when an on_timer threw
+  const std::uint64_t fired_before = fired_;
+  fire_due();  // left over when an on_timer threw
   Occupied found;
   while (first_occupied(found) && found.first_tick <= target) {
     current_tick_ = std::max(current_tick_, found.first_tick);
@@ -184,10 +183,10 @@ std::size_t TimerWheel::advance(Instant now) {
     }
     collect_due(found, now);
     if (due_.empty()) break;  // the current slot, and what is in it is due later within this tick
-    fired += fire_due();
+    fire_due();
   }
   current_tick_ = target;
-  return fired;
+  return static_cast<std::size_t>(fired_ - fired_before);
 }
 
 Instant TimerWheel::next_expiry() const noexcept {

@@ -81,6 +81,8 @@ class TimerWheel {
   // cancelled.  kNever when nothing is armed.  Cost: O(1).
   Instant next_expiry() const noexcept;
 
+  // How many have fired since the wheel was made.
+  std::uint64_t fired() const noexcept { return fired_; }
   std::size_t armed_count() const noexcept { return armed_count_; }
 
  private:
@@ -107,13 +109,14 @@ class TimerWheel {
   bool first_occupied(Occupied& found) const noexcept;
   void cascade(const Occupied& from) noexcept;
   void collect_due(const Occupied& from, Instant now);
-  std::size_t fire_due();
+  void fire_due();
   void place_later() noexcept;
 
   const Instant start_;
   std::uint64_t current_tick_ = 0;
   std::uint64_t next_order_ = 0;
   std::size_t armed_count_ = 0;
+  std::uint64_t fired_ = 0;
   bool advancing_ = false;
   Instant advancing_to_{};
   std::array<std::uint64_t, kLevels> occupied_{};  // a bit per slot

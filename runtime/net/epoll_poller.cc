@@ -37,7 +37,7 @@ EpollPoller::EpollPoller(Socket epoll, Socket wake_up)
 
 EpollPoller::~EpollPoller() = default;
 
-int EpollPoller::wait(Duration timeout) noexcept {
+int EpollPoller::wait_for_events(Duration timeout) noexcept {
   if (timeout == kForever || timeout == Duration::zero()) {
     return ::epoll_wait(epoll_.descriptor(), events_.data(), kEventsMax, timeout == kForever ? -1 : 0);
   }
@@ -51,12 +51,15 @@ int EpollPoller::wait(Duration timeout) noexcept {
                       static_cast<int>(std::min<std::int64_t>(milliseconds, 1 << 30)));
 }
 
-std::size_t EpollPoller::poll(Duration timeout) {
-  std::size_t told = run_later();
-  if (events_next_ == events_count_) {
-    events_next_ = 0;
-    events_count_ = std::max(0, wait(told != 0 || !later_.empty() ? Duration::zero() : timeout));
-  }
+void EpollPoller::wait(Duration timeout) {
+  if (events_next_ < events_count_) return;  // left over from a dispatch() that a handler broke off
+  const bool calls_wait = !later_.empty() || !running_later_.empty();
+  events_next_ = 0;
+  events_count_ = std::max(0, wait_for_events(calls_wait ? Duration::zero() : timeout));
+}
+
+void EpollPoller::dispatch() {
+  run_later();
   while (events_next_ < events_count_) {
     const epoll_event event = events_[static_cast<std::size_t>(events_next_++)];
     if (event.data.ptr == nullptr) {
@@ -66,28 +69,26 @@ std::size_t EpollPoller::poll(Duration timeout) {
     }
     auto* handle = static_cast<EpollHandle*>(event.data.ptr);
     if (handle == &forgotten_) continue;
-    ++told;
+    ++told_;
     handle->on_events(event.events);
   }
-  return told + run_later();
+  run_later();
 }
 
-std::size_t EpollPoller::run_later() {
-  // Asked for while these run: at the next poll(), so that nobody holds this one.
+void EpollPoller::run_later() {
+  // Asked for while these run: at the next dispatch(), so that nobody holds this one.
   if (running_later_.empty()) {
     std::swap(running_later_, later_);
     std::reverse(running_later_.begin(), running_later_.end());
   }
-  std::size_t told = 0;
   while (!running_later_.empty()) {
     EpollHandle* handle = running_later_.back();
     running_later_.pop_back();
     if (handle == &forgotten_) continue;
     handle->called_later_ = false;
-    ++told;
+    ++told_;
     handle->on_later();
   }
-  return told;
 }
 
 void EpollPoller::wake() noexcept {

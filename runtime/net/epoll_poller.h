@@ -26,7 +26,9 @@ class EpollPoller final : public Poller {
   static Result<std::unique_ptr<EpollPoller>> create();
   ~EpollPoller() override;
 
-  std::size_t poll(Duration timeout) override;
+  void wait(Duration timeout) override;
+  void dispatch() override;
+  std::uint64_t told() const noexcept override { return told_; }
   void wake() noexcept override;
   int descriptor() const noexcept override { return epoll_.descriptor(); }
   Result<std::unique_ptr<Listener>> listen(const ListeningSocket& socket, ListenerHandler& handler) override;
@@ -38,7 +40,7 @@ class EpollPoller final : public Poller {
   void remove(int descriptor) noexcept;
   // The handle is being destroyed: events that were read for it already are dropped.
   void forget(EpollHandle& handle) noexcept;
-  // Calls on_later() in this poll() or the next; once, however often asked.
+  // Calls on_later() in this dispatch() or the next; once, however often asked.
   void call_later(EpollHandle& handle);
   std::span<char> receive_buffer() noexcept { return {receive_buffer_.get(), kReceiveBufferBytes}; }
 
@@ -54,8 +56,8 @@ class EpollPoller final : public Poller {
   };
 
   EpollPoller(Socket epoll, Socket wake_up);
-  int wait(Duration timeout) noexcept;
-  std::size_t run_later();
+  int wait_for_events(Duration timeout) noexcept;
+  void run_later();
 
   Socket epoll_;
   Socket wake_up_;  // an eventfd
@@ -63,6 +65,7 @@ class EpollPoller final : public Poller {
   std::array<epoll_event, kEventsMax> events_;
   int events_count_ = 0;
   int events_next_ = 0;
+  std::uint64_t told_ = 0;
   std::vector<EpollHandle*> later_;
   std::vector<EpollHandle*> running_later_;  // in reverse
   Forgotten forgotten_;

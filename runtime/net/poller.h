@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "runtime/base/clock.h"
@@ -25,16 +25,21 @@ class Poller {
   Poller& operator=(const Poller&) = delete;
   virtual ~Poller() = default;
 
-  // Waits until something happens, wake() is called, or `timeout` has passed (zero: looks only; kForever: no limit),
-  // then tells the handlers.  Returns how many were told.  What a handler throws passes through; its stream is closed,
-  // and the others are told at the next call.
+  // Waits until something happens, wake() is called, or `timeout` has passed (zero: looks only; kForever: no limit).
+  // Tells nobody yet, so that the loop can read its clock between waking up and work.
   static constexpr Duration kForever = Duration::max();
-  virtual std::size_t poll(Duration timeout) = 0;
+  virtual void wait(Duration timeout) = 0;
+  // Tells the handlers what wait() found.  What a handler throws passes through; its stream is closed, and the others
+  // are told at the next call.
+  virtual void dispatch() = 0;
 
-  // Ends a poll() that waits, or the next one.  Thread: any.
+  // How often a handler was told something since the poller was made.
+  virtual std::uint64_t told() const noexcept = 0;
+
+  // Ends a wait(), the one that goes on or the next.  Thread: any.
   virtual void wake() noexcept = 0;
 
-  // Something becomes readable here when poll() has something to do; -1 if there is no such descriptor.  So a loop can
+  // Something becomes readable here when wait() would find something; -1 if there is no such descriptor.  So a loop can
   // park in another reactor.
   virtual int descriptor() const noexcept = 0;
 

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstdint>
+
+#include "runtime/base/clock.h"
+
+namespace fluxor::runtime {
+
+// A loop's io_context, and the watch in it that ends its sleep when the loop's own poller has something.  Inside
+// runtime/loop only, so that Asio's headers stay out of event_loop.h.
+//
+// Thread:  loop; handlers may be posted to context() from any thread, as Asio allows.
+class AsioReactor {
+ public:
+  // `descriptor` becomes readable when the poller has something; it is borrowed.
+  explicit AsioReactor(int descriptor);
+  ~AsioReactor();
+
+  boost::asio::io_context& context() noexcept { return context_; }
+
+  // Runs what is ready, without waiting.  What a handler throws passes through.
+  void poll();
+  // Waits until one handler has run, the poller has something, or `timeout` has passed.
+  void wait(Duration timeout);
+
+  // How many handlers have run since it was made, our own watch left out.
+  std::uint64_t ran() const noexcept { return ran_; }
+
+ private:
+  void watch();
+  template <typename Run>
+  void counted(Run&& run);
+
+  boost::asio::io_context context_;
+  // Without outstanding work a context stops, and stays stopped.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  boost::asio::posix::stream_descriptor poller_;
+  bool watching_ = false;
+  std::uint64_t ran_ = 0;
+};
+
+}  // namespace fluxor::runtime

@@ -1,0 +1,72 @@
+#include "runtime/loop/event_loop_group.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace fluxor::runtime {
+namespace {
+
+std::unique_ptr<EventLoopGroup> make_group(std::size_t loops, const Clock& clock) {
+  return EventLoopGroup::create({.loops = loops, .ring_capacity = 64}, clock, nullptr).value();
+}
+
+TEST(EventLoopGroup, RefusesToHaveNoLoop) {
+  const SystemClock clock;
+  EXPECT_EQ(EventLoopGroup::create({.loops = 0}, clock, nullptr).error(), Errc::invalid);
+}
+
+TEST(EventLoopGroup, PicksEachLoopInTurn) {
+  const SystemClock clock;
+  auto group = make_group(3, clock);
+  for (std::size_t i = 0; i < 9; ++i) EXPECT_EQ(group->next().id(), i % 3);
+}
+
+TEST(EventLoopGroup, PicksTheSameLoopForTheSameKeyAndSpreadsKeysEvenly) {
+  const SystemClock clock;
+  auto group = make_group(4, clock);
+  std::vector<int> keys_on(4, 0);
+  for (int i = 0; i < 4000; ++i) {
+    const std::string key = "order-" + std::to_string(i);
+    EventLoop& loop = group->by_key(key);
+    EXPECT_EQ(&group->by_key(key), &loop);
+    ++keys_on[loop.id()];
+  }
+  for (const int keys : keys_on) EXPECT_NEAR(keys, 1000, 150);
+}
+
+TEST(EventLoopGroup, KeepsTheLoopOfAKeyFromVersionToVersion) {
+  const SystemClock clock;
+  auto group = make_group(4, clock);
+  // Figures of today: a change would move state of users from loop to loop.
+  EXPECT_EQ(group->by_key("").id(), 3U);
+  EXPECT_EQ(group->by_key("a").id(), 2U);
+  EXPECT_EQ(group->by_key("order-17").id(), 1U);
+}
+
+TEST(EventLoopGroup, RunsEachLoopOnAThreadOfItsOwnAndWhatWasPostedBeforeItStops) {
+  const SystemClock clock;
+  auto group = make_group(3, clock);
+  group->start();
+  std::vector<std::thread::id> ids(3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    ASSERT_TRUE(group->at(i).post([&ids, i] { ids[i] = std::this_thread::get_id(); }));
+  }
+  group->stop();
+  group->stop();
+  EXPECT_EQ(std::set<std::thread::id>(ids.begin(), ids.end()).size(), 3U);
+  EXPECT_FALSE(std::set<std::thread::id>(ids.begin(), ids.end()).contains(std::thread::id()));
+  EXPECT_EQ(group->at(0).post([] {}).error(), Errc::closed);
+}
+
+TEST(EventLoopGroup, StopsWhenDestroyedUnstarted) {
+  const SystemClock clock;
+  auto group = make_group(2, clock);
+}
+
+}  // namespace
+}  // namespace fluxor::runtime

@@ -1,0 +1,313 @@
+#include "runtime/loop/event_loop.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/net/epoll_poller.h"
+#include "runtime/testing/manual_clock.h"
+
+namespace fluxor::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+class TestTimer final : public Timer {
+ public:
+  explicit TestTimer(std::function<void()> fire) : fire_(std::move(fire)) {}
+
+ private:
+  void on_timer() override { fire_(); }
+  std::function<void()> fire_;
+};
+
+class TestNode final : public ControlNode {
+ public:
+  explicit TestNode(std::function<void()> run) : run_(std::move(run)) {}
+
+ private:
+  void on_control() override { run_(); }
+  std::function<void()> run_;
+};
+
+std::string text_of(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& exception) {
+    return exception.what();
+  }
+}
+
+class EventLoopTest : public testing::Test {
+ protected:
+  ManualClock clock;
+  std::vector<std::string> failures;
+  EventLoop loop{{.ring_capacity = 8, .ring_turn_budget = 4},
+                 clock,
+                 EpollPoller::create().value(),
+                 [this](EventLoop&, const std::exception_ptr& failure) { failures.push_back(text_of(failure)); }};
+};
+
+TEST_F(EventLoopTest, RunsPostsInOrderAndNeverInline) {
+  std::vector<int> order;
+  ASSERT_TRUE(loop.post([&] {
+    EXPECT_EQ(EventLoop::current(), &loop);
+    ASSERT_TRUE(loop.post([&] { order.push_back(2); }));
+    order.push_back(1);
+  }));
+  EXPECT_TRUE(order.empty());
+  loop.run_until_idle();
+  EXPECT_EQ(order, (std::vector{1, 2}));
+  EXPECT_EQ(EventLoop::current(), nullptr);
+}
+
+TEST_F(EventLoopTest, RefusesAPostIntoItsOwnFullRing) {
+  bool refused = false;
+  ASSERT_TRUE(loop.post([&] {
+    for (int i = 0; i < 7; ++i) ASSERT_TRUE(loop.post([] {}));
+    refused = loop.post([] { ADD_FAILURE() << "it was refused"; }).error() == Errc::overloaded;
+  }));
+  loop.run_until_idle();
+  EXPECT_TRUE(refused);
+  EXPECT_EQ(loop.stats().ring_refused, 1U);
+  EXPECT_EQ(loop.stats().ring_events, 8U);
+}
+
+TEST_F(EventLoopTest, HandlesTheOtherEventsWhenOneThrows) {
+  int handled = 0;
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_TRUE(loop.post([&handled, i] {
+      if (i == 3) throw std::runtime_error("event 3");
+      ++handled;
+    }));
+  }
+  loop.run_until_idle();
+  EXPECT_EQ(handled, 7);
+  EXPECT_EQ(failures, std::vector<std::string>{"event 3"});
+  EXPECT_EQ(loop.stats().failures, 1U);
+  EXPECT_EQ(loop.stats().ring_events, 8U);
+}
+
+TEST_F(EventLoopTest, ServesTimersBetweenTheEventsOfAFlood) {
+  int events_before_timer = 0;
+  TestTimer timer([&] { loop.stop(); });
+  std::function<void()> again = [&] {
+    ++events_before_timer;
+    static_cast<void>(loop.post([&] { again(); }));
+  };
+  ASSERT_TRUE(loop.post([&] { again(); }));
+  loop.arm_after(timer, Duration::zero());
+  loop.run();  // the flood never ends by itself
+  EXPECT_LE(events_before_timer, 100);
+}
+
+TEST_F(EventLoopTest, RunsControlSignalsWhenTheRingIsFull) {
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(loop.post([] {}));
+  std::vector<std::string> order;
+  TestNode node([&] { order.push_back("control"); });
+  loop.signal(node);
+  loop.run_turn();
+  EXPECT_EQ(order, std::vector<std::string>{"control"});
+  EXPECT_EQ(loop.stats().control_signals, 1U);
+  EXPECT_EQ(loop.stats().queue_length, 4U);  // the budget of a turn is four
+}
+
+TEST_F(EventLoopTest, FiresTimersOnItsOwnClock) {
+  int fired = 0;
+  TestTimer timer([&] { ++fired; });
+  loop.arm_after(timer, 100ms);
+  EXPECT_EQ(loop.stats().timers_armed, 0U);
+  loop.run_until_idle();
+  EXPECT_EQ(loop.stats().timers_armed, 1U);
+  clock.advance(99ms);
+  loop.run_until_idle();
+  EXPECT_EQ(fired, 0);
+  clock.advance(1ms);
+  loop.run_until_idle();
+  EXPECT_EQ(fired, 1);
+  EXPECT_EQ(loop.stats().timers_fired, 1U);
+}
+
+TEST_F(EventLoopTest, RunsWhatWasAcceptedBeforeItStopsAndRefusesTheRest) {
+  int ran = 0;
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_TRUE(loop.post([&] { ++ran; }));
+  }
+  loop.stop();
+  loop.run();
+  EXPECT_EQ(ran, 8);
+  EXPECT_EQ(loop.post([] {}).error(), Errc::closed);
+  EXPECT_EQ(loop.stats().queue_length, 0U);
+}
+
+TEST_F(EventLoopTest, RunsHandlersOfItsIoContext) {
+  std::vector<std::string> order;
+  ASSERT_TRUE(loop.post([&] {
+    boost::asio::post(loop.io_context(), [&] {
+      EXPECT_EQ(EventLoop::current(), &loop);
+      order.push_back("asio");
+    });
+  }));
+  loop.run_until_idle();
+  loop.run_until_idle();
+  EXPECT_EQ(order, std::vector<std::string>{"asio"});
+}
+
+TEST_F(EventLoopTest, SurvivesAHandlerOfItsIoContextThatThrows) {
+  boost::asio::post(loop.io_context(), [] { throw std::runtime_error("from asio"); });
+  int after = 0;
+  boost::asio::post(loop.io_context(), [&] { ++after; });
+  loop.run_until_idle();
+  EXPECT_EQ(failures, std::vector<std::string>{"from asio"});
+  EXPECT_EQ(after, 1);
+}
+
+// With real threads and the machine's clock.
+class RunningLoop {
+ public:
+  RunningLoop() : thread_([this] { loop.run(); }) {}
+  ~RunningLoop() {
+    loop.stop();
+    thread_.join();
+  }
+
+  SystemClock clock;
+  EventLoop loop{{.ring_capacity = 1024}, clock, EpollPoller::create().value(), nullptr};
+
+ private:
+  std::thread thread_;
+};
+
+void wait_until_parked(const EventLoop& loop, std::uint64_t parks) {
+  while (loop.stats().parks < parks) std::this_thread::yield();
+}
+
+TEST(EventLoopThreads, WakesFromItsSleepForAPost) {
+  RunningLoop running;
+  for (int i = 0; i < 200; ++i) {
+    const std::uint64_t parks = running.loop.stats().parks;
+    if (i % 2 == 0) wait_until_parked(running.loop, parks + (i == 0 ? 1 : 0));
+    std::promise<void> done;
+    ASSERT_TRUE(running.loop.post([&done] { done.set_value(); }));
+    done.get_future().wait();
+  }
+}
+
+TEST(EventLoopThreads, WakesFromItsSleepForAControlSignal) {
+  RunningLoop running;
+  for (int i = 0; i < 200; ++i) {
+    std::promise<void> done;
+    TestNode node([&done] { done.set_value(); });
+    running.loop.signal(node);
+    done.get_future().wait();
+    std::promise<void> gone;  // the node may be destroyed once its loop is behind it
+    ASSERT_TRUE(running.loop.post([&gone] { gone.set_value(); }));
+    gone.get_future().wait();
+  }
+}
+
+TEST(EventLoopThreads, WakesFromItsSleepInAsioForPostsOfBothKinds) {
+  RunningLoop running;
+  std::promise<boost::asio::io_context*> made;
+  ASSERT_TRUE(running.loop.post([&] { made.set_value(&running.loop.io_context()); }));
+  boost::asio::io_context& context = *made.get_future().get();
+  for (int i = 0; i < 200; ++i) {
+    std::promise<void> posted;
+    ASSERT_TRUE(running.loop.post([&] { posted.set_value(); }));
+    posted.get_future().wait();
+    std::promise<void> asio_posted;
+    boost::asio::post(context, [&] { asio_posted.set_value(); });
+    asio_posted.get_future().wait();
+  }
+}
+
+TEST(EventLoopThreads, SleepsUntilTheNextDeadline) {
+  RunningLoop running;
+  for (const bool in_asio : {false, true}) {
+    std::promise<Duration> late;
+    Instant deadline;
+    TestTimer timer([&] { late.set_value(running.clock.now() - deadline); });
+    ASSERT_TRUE(running.loop.post([&] {
+      if (in_asio) running.loop.io_context();
+      deadline = running.loop.now() + 20ms;
+      running.loop.arm(timer, deadline);
+    }));
+    EXPECT_GE(late.get_future().get(), 0ms);
+  }
+}
+
+TEST(EventLoopThreads, RunsATimerOfAsioWhileItSleeps) {
+  RunningLoop running;
+  std::promise<void> fired;
+  std::unique_ptr<boost::asio::steady_timer> timer;
+  ASSERT_TRUE(running.loop.post([&] {
+    timer = std::make_unique<boost::asio::steady_timer>(running.loop.io_context(), 5ms);
+    timer->async_wait([&](const boost::system::error_code&) { fired.set_value(); });
+  }));
+  fired.get_future().wait();
+  std::promise<void> gone;
+  ASSERT_TRUE(running.loop.post([&] {
+    timer.reset();
+    gone.set_value();
+  }));
+  gone.get_future().wait();
+}
+
+TEST(EventLoopThreads, LosesNoPostWhileItFallsAsleepAgainAndAgain) {
+  RunningLoop running;
+  constexpr std::uint64_t kPosts = 20'000;
+  std::atomic<std::uint64_t> handled{0};
+  std::vector<std::thread> producers;
+  for (int p = 0; p < 2; ++p) {
+    producers.emplace_back([&] {
+      for (std::uint64_t i = 0; i < kPosts;) {
+        if (running.loop.post([&handled] { handled.fetch_add(1, std::memory_order_relaxed); })) {
+          ++i;
+          if (i % 8 == 0) {
+            while (handled.load(std::memory_order_relaxed) < i) std::this_thread::yield();  // now and then it runs dry
+          }
+        }
+      }
+    });
+  }
+  for (auto& producer : producers) producer.join();
+  while (handled.load(std::memory_order_relaxed) != 2 * kPosts) std::this_thread::yield();
+  EXPECT_GT(running.loop.stats().parks, 0U);
+}
+
+TEST(EventLoopThreads, AccountsForEveryPostThatRacesWithItsStop) {
+  for (int round = 0; round < 50; ++round) {
+    std::atomic<int> ran{0};
+    std::atomic<int> accepted{0};
+    {
+      RunningLoop running;
+      std::thread producer([&] {
+        for (;;) {
+          auto posted = running.loop.post([&ran] { ran.fetch_add(1, std::memory_order_relaxed); });
+          if (posted) {
+            accepted.fetch_add(1, std::memory_order_relaxed);
+          } else if (posted.error() == Errc::closed) {
+            return;
+          }
+        }
+      });
+      while (ran.load(std::memory_order_relaxed) < 10) std::this_thread::yield();
+      running.loop.stop();
+      producer.join();
+    }
+    EXPECT_EQ(ran.load(), accepted.load());
+  }
+}
+
+}  // namespace
+}  // namespace fluxor::runtime
