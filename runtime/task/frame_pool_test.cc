@@ -1,0 +1,43 @@
+#include "runtime/task/frame_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace fluxor::runtime {
+namespace {
+
+TEST(FramePool, CountsLiveFramesAcrossThreads) {
+  const std::uint64_t before = live_frames();
+  void* here = allocate_frame(100);
+  void* there = nullptr;
+  std::thread([&there] { there = allocate_frame(100); }).join();
+  EXPECT_EQ(live_frames(), before + 2);
+  free_frame(there, 100);  // on another thread than it came from
+  free_frame(here, 100);
+  EXPECT_EQ(live_frames(), before);
+}
+
+TEST(FramePool, GivesEachFrameMemoryOfItsOwn) {
+  for (const std::size_t bytes :
+       {std::size_t{1}, std::size_t{64}, std::size_t{65}, std::size_t{2048}, std::size_t{2049}, std::size_t{100'000}}) {
+    std::set<void*> seen;
+    std::vector<void*> frames;
+    for (int round = 0; round < 2; ++round) {
+      for (int i = 0; i < 50; ++i) {
+        frames.push_back(allocate_frame(bytes));
+        std::memset(frames.back(), i, bytes);
+        EXPECT_TRUE(seen.insert(frames.back()).second);
+      }
+      for (void* frame : frames) free_frame(frame, bytes);
+      frames.clear();
+      seen.clear();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace fluxor::runtime

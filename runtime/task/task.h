@@ -1,0 +1,212 @@
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "runtime/base/check.h"
+#include "runtime/base/compiler.h"
+#include "runtime/task/frame_pool.h"
+
+namespace fluxor::runtime {
+
+template <typename T = void>
+class Task;
+
+// How a task ended: with a value, or with an exception.
+template <typename T>
+class Outcome {
+ public:
+  using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+  bool has_value() const noexcept { return state_.index() == 1; }
+  // Null unless the task ended with an exception.
+  std::exception_ptr failure() const noexcept {
+    return state_.index() == 2 ? std::get<2>(state_) : std::exception_ptr();
+  }
+
+  // The value, moved out, or the exception, thrown.
+  T take() {
+    if (state_.index() == 2) std::rethrow_exception(std::get<2>(std::move(state_)));
+    FLUXOR_CHECK(state_.index() == 1, "an outcome is taken after the task has ended");
+    if constexpr (!std::is_void_v<T>) return std::get<1>(std::move(state_));
+  }
+
+  template <typename... Args>
+  void set_value(Args&&... args) {
+    state_.template emplace<1>(std::forward<Args>(args)...);
+  }
+  void set_failure(std::exception_ptr failure) noexcept { state_.template emplace<2>(std::move(failure)); }
+
+ private:
+  std::variant<std::monostate, Value, std::exception_ptr> state_;
+};
+
+namespace detail {
+
+class PromiseBase {
+ public:
+  static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) noexcept { free_frame(frame, bytes); }
+
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+
+  // Hands over to whoever awaits, without a new stack frame (symmetric transfer): a million awaits in a row use none.
+  struct FinalAwaiter {
+    bool await_ready() const noexcept { return false; }
+    template <typename Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
+      return ended.promise().awaiting_;
+    }
+    void await_resume() const noexcept {}
+  };
+  FinalAwaiter final_suspend() const noexcept { return {}; }
+
+  void set_awaiting(std::coroutine_handle<> awaiting) noexcept { awaiting_ = awaiting; }
+
+ private:
+  std::coroutine_handle<> awaiting_ = std::noop_coroutine();
+};
+
+template <typename T>
+class Promise final : public PromiseBase {
+ public:
+  Task<T> get_return_object() noexcept;
+  template <typename U>
+    requires std::constructible_from<T, U>
+  void return_value(U&& value) {
+    outcome_.set_value(std::forward<U>(value));
+  }
+  void unhandled_exception() noexcept { outcome_.set_failure(std::current_exception()); }
+  Outcome<T>& outcome() noexcept { return outcome_; }
+
+ private:
+  Outcome<T> outcome_;
+};
+
+template <>
+class Promise<void> final : public PromiseBase {
+ public:
+  Task<void> get_return_object() noexcept;
+  void return_void() { outcome_.set_value(); }
+  void unhandled_exception() noexcept { outcome_.set_failure(std::current_exception()); }
+  Outcome<void>& outcome() noexcept { return outcome_; }
+
+ private:
+  Outcome<void> outcome_;
+};
+
+}  // namespace detail
+
+// A coroutine that does nothing until it is awaited, and then runs on the awaiter's loop.
+//
+//     Task<int> twice(int n) { co_return 2 * co_await half_of_it(n); }
+//
+// Thread:  one loop for life.
+// Owns:    its frame, and so its arguments (by value: a reference argument is only as good as what it refers to; a
+//          lambda's captures live in the lambda, not in the frame).  A task that was started is never destroyed before
+//          its end; one that was not started may be dropped.
+// Errors:  what is thrown inside comes out of co_await.
+template <typename T>
+class [[nodiscard]] Task {
+ public:
+  using promise_type = detail::Promise<T>;
+
+  Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+  Task& operator=(Task&& other) noexcept {
+    if (this != &other) {
+      reset();
+      frame_ = std::exchange(other.frame_, nullptr);
+    }
+    return *this;
+  }
+  ~Task() { reset(); }
+
+  class Awaiter {
+   public:
+    explicit Awaiter(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+    bool await_ready() const noexcept { return false; }
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) const noexcept {
+      frame_.promise().set_awaiting(awaiting);
+      return frame_;
+    }
+    T await_resume() { return frame_.promise().outcome().take(); }
+
+   private:
+    std::coroutine_handle<promise_type> frame_;
+  };
+  // A task is awaited once.
+  Awaiter operator co_await() && noexcept {
+    FLUXOR_CHECK(frame_ != nullptr && !frame_.done(), "a task is awaited once");
+    return Awaiter(frame_);
+  }
+
+ private:
+  friend promise_type;
+  explicit Task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+  void reset() noexcept {
+    if (frame_ != nullptr) std::exchange(frame_, nullptr).destroy();
+  }
+
+  std::coroutine_handle<promise_type> frame_;
+};
+
+namespace detail {
+
+template <typename T>
+Task<T> Promise<T>::get_return_object() noexcept {
+  return Task<T>(std::coroutine_handle<Promise>::from_promise(*this));
+}
+
+inline Task<void> Promise<void>::get_return_object() noexcept {
+  return Task<void>(std::coroutine_handle<Promise>::from_promise(*this));
+}
+
+// The frame at the bottom of a started task: runs at once, destroys itself at its end.
+struct Root {
+  struct promise_type {
+    static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
+    static void operator delete(void* frame, std::size_t bytes) noexcept { free_frame(frame, bytes); }
+    Root get_return_object() const noexcept { return {}; }
+    std::suspend_never initial_suspend() const noexcept { return {}; }
+    std::suspend_never final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    void unhandled_exception() const noexcept { std::terminate(); }
+  };
+};
+
+template <typename T, typename Done>
+Root run_root(Task<T> task, Done done) {
+  Outcome<T> outcome;
+  try {
+    if constexpr (std::is_void_v<T>) {
+      co_await std::move(task);
+      outcome.set_value();
+    } else {
+      outcome.set_value(co_await std::move(task));
+    }
+  } catch (...) {
+    outcome.set_failure(std::current_exception());
+  }
+  done(std::move(outcome));
+}
+
+}  // namespace detail
+
+// Starts a task from code that is no coroutine.  It runs until it first suspends before this returns; `done` is called
+// with its outcome, on the same loop, perhaps before this returns.
+//
+// Thread:  loop.
+// Owns:    the task owns itself until its end; whoever starts it must outlive what `done` refers to, and so wait for
+// it. Errors:  `done` must not throw.
+template <typename T, std::invocable<Outcome<T>> Done>
+void start(Task<T> task, Done done) {
+  detail::run_root(std::move(task), std::move(done));
+}
+
+}  // namespace fluxor::runtime
