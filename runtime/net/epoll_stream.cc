@@ -62,7 +62,7 @@ void EpollStream::on_events(std::uint32_t events) {
     if ((events & EPOLLHUP) != 0) return ended_ ? close() : fail(system_error(ECONNRESET));
     return watch(watched_ & ~std::uint32_t{EPOLLIN});
   }
-  if (unused_due_) return show_unused();
+  if (unused_due_ && !unused_.empty()) return show_unused();
   receive();
 }
 
@@ -99,7 +99,7 @@ void EpollStream::show(std::size_t count) {
     }
     return;
   }
-  FLUXOR_CHECK(paused_ || count - used <= kUnusedBytesMax,
+  FLUXOR_CHECK(paused_ || unused_due_ || count - used <= kUnusedBytesMax,
                "a handler that reads leaves at most kUnusedBytesMax unused");
   unused_.assign(bytes.data() + used, count - used);
 }
@@ -186,7 +186,6 @@ void EpollStream::resume_reading() {
   affinity_.check();
   if (!std::exchange(paused_, false) || !socket_.valid()) return;
   if (!ended_) watch(watched_ | EPOLLIN);
-  if (unused_.empty()) return;
   unused_due_ = true;
   poller_.call_later(*this);
 }
@@ -217,7 +216,12 @@ void EpollStream::on_later() {
     }
     return;
   }
-  if (!paused_ && unused_due_) show_unused();
+  if (paused_ || !unused_due_) return;
+  if (unused_.empty()) {
+    unused_due_ = false;
+  } else {
+    show_unused();
+  }
 }
 
 void EpollStream::watch(std::uint32_t events) {
