@@ -17,4 +17,4 @@ command -v clang-format-19 >/dev/null || {
 }
 git ls-files -z --cached --others --exclude-standard -- '*.h' '*.cc' | sort -zu |
   while IFS= read -r -d '' file; do if [ -f "$file" ]; then printf '%s\0' "$file"; fi; done |
-  xargs -0 -r -n 50 clang-format-19 "${mode[@]}"
+  xargs -0 -r -n 50 clang-format-19 "${mode[@]}" || exit 1
