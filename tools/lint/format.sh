@@ -3,7 +3,7 @@
 #
 #   tools/lint/format.sh         prints what differs, exit 1 if anything does
 #   tools/lint/format.sh --fix   rewrites the files
-set -eu
+set -eu -o pipefail
 cd "${BASH_SOURCE[0]%/*}/../.."
 
 case ${1-} in
