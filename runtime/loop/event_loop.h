@@ -6,7 +6,8 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <string>
+#include <type_traits>
+#include <utility>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/counter.h"
@@ -86,16 +87,17 @@ class EventLoop {
   // Runs `callable` on the loop, in order of the posts of one thread.  Never inline, also from the loop itself.
   //
   // Thread:  any.
-  // Errors:  Errc::overloaded (the ring is full), Errc::closed (after stop()); then `callable` was destroyed unrun.
+  // Errors:  Errc::overloaded (the ring is full), Errc::closed (after stop()); then `callable` was not moved from.
   // Cost:    one CAS and one exchange; an eventfd write only if the loop is parked; no allocation.
-  template <EventCallable F>
-  [[nodiscard]] Result<void> post(F callable) noexcept {
+  template <typename F>
+    requires EventCallable<std::remove_cvref_t<F>> && std::is_nothrow_constructible_v<std::remove_cvref_t<F>, F>
+  [[nodiscard]] Result<void> post(F&& callable) noexcept {
     auto claim = ring_.try_next();
     if (!claim) {
       ring_refused_.fetch_add(1, std::memory_order_relaxed);
       return claim.error();
     }
-    claim->emplace(std::move(callable));
+    claim->emplace(std::forward<F>(callable));
     claim->publish();
     wake_if_parked();
     return {};

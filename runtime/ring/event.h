@@ -24,10 +24,11 @@ concept EventCallable = std::invocable<F&> && sizeof(F) <= kEventPayloadBytes &&
 // Thread:  built on any thread, run and destroyed on the consumer's; the ring orders the two.
 class Event {
  public:
-  template <EventCallable F>
-    requires(!std::same_as<std::remove_cvref_t<F>, Event>)
-  explicit Event(F callable) noexcept : act_(&act<F>) {
-    ::new (static_cast<void*>(payload_)) F(std::move(callable));
+  template <typename F>
+    requires EventCallable<std::remove_cvref_t<F>> && (!std::same_as<std::remove_cvref_t<F>, Event>)
+  explicit Event(F&& callable) noexcept(std::is_nothrow_constructible_v<std::remove_cvref_t<F>, F>)
+      : act_(&act<std::remove_cvref_t<F>>) {
+    ::new (static_cast<void*>(payload_)) std::remove_cvref_t<F>(std::forward<F>(callable));
   }
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
