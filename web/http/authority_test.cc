@@ -3,45 +3,39 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
 
 namespace fluxor::web {
 namespace {
 
+// "host port", "host" without a port, or "refused".
+std::string read(std::string_view text) {
+  const auto authority = parse_authority(text);
+  if (!authority) return "refused";
+  std::string line(authority->host);
+  if (authority->port) line += " " + std::to_string(*authority->port);
+  return line;
+}
+
 TEST(Authority, TakesNamesAddressesAndPorts) {
-  const auto plain = parse_authority("example.com");
-  ASSERT_TRUE(plain);
-  EXPECT_EQ(plain->host, "example.com");
-  EXPECT_FALSE(plain->port);
-
-  const auto port = parse_authority("127.0.0.1:8080");
-  ASSERT_TRUE(port);
-  EXPECT_EQ(port->host, "127.0.0.1");
-  EXPECT_EQ(port->port, 8080);
-
-  const auto six = parse_authority("[::1]:443");
-  ASSERT_TRUE(six);
-  EXPECT_EQ(six->host, "[::1]");
-  EXPECT_EQ(six->port, 443);
-
-  EXPECT_TRUE(parse_authority("[2001:db8::192.0.2.1]"));
-  EXPECT_TRUE(parse_authority("caf%C3%A9.example"));
-  EXPECT_TRUE(parse_authority("under_score~!$&'()*+,;="));
+  EXPECT_EQ(read("example.com"), "example.com");
+  EXPECT_EQ(read("127.0.0.1:8080"), "127.0.0.1 8080");
+  EXPECT_EQ(read("[::1]:443"), "[::1] 443");
+  EXPECT_EQ(read("[2001:db8::192.0.2.1]"), "[2001:db8::192.0.2.1]");
+  EXPECT_EQ(read("caf%C3%A9.example"), "caf%C3%A9.example");
+  EXPECT_EQ(read("under_score~!$&'()*+,;="), "under_score~!$&'()*+,;=");
 }
 
-TEST(Authority, ReadsAnEmptyPortAsNone) {
-  const auto authority = parse_authority("example.com:");
-  ASSERT_TRUE(authority);
-  EXPECT_FALSE(authority->port);
-}
+TEST(Authority, ReadsAnEmptyPortAsNone) { EXPECT_EQ(read("example.com:"), "example.com"); }
 
 TEST(Authority, BoundsThePort) {
-  EXPECT_EQ(parse_authority("h:65535")->port, 65535);
-  EXPECT_EQ(parse_authority("h:0000080")->port, 80);
-  EXPECT_FALSE(parse_authority("h:65536"));
-  EXPECT_FALSE(parse_authority("h:4294967376"));  // 80 in 32 bits
-  EXPECT_FALSE(parse_authority("h:+80"));
-  EXPECT_FALSE(parse_authority("h:80x"));
-  EXPECT_FALSE(parse_authority("h:80:80"));
+  EXPECT_EQ(read("h:65535"), "h 65535");
+  EXPECT_EQ(read("h:0000080"), "h 80");
+  EXPECT_EQ(read("h:65536"), "refused");
+  EXPECT_EQ(read("h:4294967376"), "refused");  // 80 in 32 bits
+  EXPECT_EQ(read("h:+80"), "refused");
+  EXPECT_EQ(read("h:80x"), "refused");
+  EXPECT_EQ(read("h:80:80"), "refused");
 }
 
 TEST(Authority, RefusesAnEmptyHost) {
@@ -56,7 +50,7 @@ TEST(Authority, RefusesUserInformation) {
 }
 
 TEST(Authority, RefusesCharactersThatNoHostHas) {
-  for (const char c : std::string(" \t\r\n\0\"#/<>?[]\\^`{|}@\x7f\x80\xff", 24)) {
+  for (const char c : std::string(" \t\r\n\0\"#/<>?[]\\^`{|}@\x7f\x80\xff", 23)) {
     EXPECT_FALSE(parse_authority(std::string("a") + c + "b")) << static_cast<int>(c);
   }
   EXPECT_FALSE(parse_authority("a%2"));
