@@ -42,23 +42,37 @@ class ControlLane {
   ControlLane() = default;
   ControlLane(const ControlLane&) = delete;
   ControlLane& operator=(const ControlLane&) = delete;
-  // Lets go, unrun, of what is queued.  Nobody may push any more.
-  ~ControlLane() {
-    for (; !empty(); taken_ = taken_->next_) {
-      take();
-      taken_->queued_.store(false, std::memory_order_relaxed);
-    }
-  }
+  ~ControlLane() { close(); }
 
-  // Queues the node; false if it waits already (one run serves both signals).  Thread: any.  Cost: two atomic
-  // exchanges; never blocks, never allocates, never refuses.
+  // Queues the node; false if it waits already (one run serves both signals) or the lane is closed.
+  //
+  // Thread:  any.
+  // Cost:    two atomic exchanges; never blocks, never allocates, never refuses for lack of room.
   bool push(ControlNode& node) noexcept {
     if (node.queued_.exchange(true, std::memory_order_acq_rel)) return false;
     ControlNode* head = head_.load(std::memory_order_relaxed);
     do {
+      if (head == closed()) {
+        node.queued_.store(false, std::memory_order_release);
+        return false;
+      }
       node.next_ = head;
     } while (!head_.compare_exchange_weak(head, &node, std::memory_order_seq_cst, std::memory_order_relaxed));
     return true;
+  }
+
+  // Lets go, unrun, of what is queued, and of every signal to come: its loop has ended, there is nobody to run it.
+  // Thread: the consumer's.
+  void close() noexcept {
+    ControlNode* rest = head_.exchange(closed(), std::memory_order_acquire);
+    for (ControlNode* list : {taken_, rest == closed() ? nullptr : rest}) {
+      while (list != nullptr) {
+        ControlNode& node = *list;
+        list = node.next_;
+        node.queued_.store(false, std::memory_order_release);
+      }
+    }
+    taken_ = nullptr;
   }
 
   bool empty() const noexcept { return taken_ == nullptr && head_.load(std::memory_order_seq_cst) == nullptr; }
@@ -81,8 +95,11 @@ class ControlLane {
   std::uint64_t ran() const noexcept { return ran_; }
 
  private:
+  // A head that is no node.
+  ControlNode* closed() const noexcept { return reinterpret_cast<ControlNode*>(const_cast<ControlLane*>(this)); }
+
   void take() noexcept {
-    if (taken_ != nullptr) return;
+    if (taken_ != nullptr || empty()) return;
     ControlNode* newest = head_.exchange(nullptr, std::memory_order_acquire);
     while (newest != nullptr) {
       ControlNode* next = newest->next_;

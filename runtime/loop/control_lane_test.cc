@@ -80,6 +80,17 @@ TEST(ControlLaneDeathTest, StopsWhenAQueuedNodeIsDestroyed) {
       "not destroyed while it is queued");
 }
 
+TEST(ControlLane, LetsGoOfItsNodesWhenItCloses) {
+  ControlLane lane;
+  TestNode before([] { ADD_FAILURE(); });
+  TestNode after([] { ADD_FAILURE(); });
+  lane.push(before);
+  lane.close();
+  EXPECT_FALSE(lane.push(after));
+  EXPECT_TRUE(lane.empty());
+  lane.run_all();
+}
+
 // What was written before a signal is seen by the run that follows, for every signal of every thread.
 TEST(ControlLaneThreads, LosesNoSignal) {
   ControlLane lane;

@@ -49,6 +49,7 @@ void EventLoop::stop() noexcept { signal(stop_); }
 void EventLoop::run() {
   affinity_.check();
   while (!ring_.drained() || has_work()) turn(Waiting::yes);
+  control_.close();
 }
 
 std::size_t EventLoop::run_turn() {

@@ -103,7 +103,8 @@ class EventLoop {
     return {};
   }
 
-  // Signals a node that lives on this loop; cannot fail.  Thread: any.
+  // Signals a node that lives on this loop.  Cannot be refused; after the loop has ended there is nobody to hear it.
+  // Thread: any.
   void signal(ControlNode& node) noexcept {
     if (control_.push(node)) wake_if_parked();
   }

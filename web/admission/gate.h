@@ -55,9 +55,7 @@ class Gate {
   std::size_t in_flight() const noexcept { return in_flight_.load(std::memory_order_relaxed); }
   std::uint64_t refused() const noexcept { return refused_.load(std::memory_order_relaxed); }
   // 0…1.
-  double utilization() const noexcept {
-    return static_cast<double>(in_flight()) / static_cast<double>(in_flight_max_);
-  }
+  double utilization() const noexcept { return static_cast<double>(in_flight()) / static_cast<double>(in_flight_max_); }
 
  private:
   friend class Permit;

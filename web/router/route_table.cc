@@ -29,7 +29,8 @@ runtime::Result<std::shared_ptr<const RouteTable>, RouteError> RouteTable::Build
 
 RouteTable::Match RouteTable::match(Request& request) const {
   if (request.method() == Method::other || request.method() == Method::connect) {
-    return {.answer = Response::error(501, "NOT_IMPLEMENTED", "unknown_method", "this server does not know the method")};
+    return {.answer =
+                Response::error(501, "NOT_IMPLEMENTED", "unknown_method", "this server does not know the method")};
   }
   if (request.path() == "*") return {.answer = answer_options(tree_.methods())};
   const RouteMatch found = tree_.match(request.method(), request.path());
@@ -45,7 +46,8 @@ RouteTable::Match RouteTable::match(Request& request) const {
       return {.answer = Response::error(405, "METHOD_NOT_ALLOWED", "method not allowed",
                                         "the path is known, with other methods: see Allow")
                             .set("allow", allow_text(found.allowed))};
-    case RouteMatch::Outcome::not_found: break;
+    case RouteMatch::Outcome::not_found:
+      break;
   }
   return {.answer = Response::error(404, "NOT_FOUND", "not found", "no route has this path")};
 }

@@ -1,0 +1,290 @@
+#include "web/http/http_server.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "runtime/loop/control_lane.h"
+#include "runtime/loop/event_loop.h"
+#include "runtime/loop/timer_wheel.h"
+#include "runtime/net/accept_balance.h"
+#include "runtime/net/listener.h"
+#include "runtime/net/listening_socket.h"
+#include "runtime/net/poller.h"
+#include "runtime/net/socket.h"
+#include "runtime/net/stream.h"
+#include "web/http/connection.h"
+
+namespace fluxor::web {
+namespace {
+
+constexpr runtime::Duration kAcceptRetry = std::chrono::milliseconds(100);
+
+}  // namespace
+
+// What the parts on all loops share.
+//
+// Thread:  any, but for the constructor and listening_, which are set before the parts begin.
+class HttpServer::Shared {
+ public:
+  Shared(runtime::EventLoopGroup& group, const HttpOptions& options, std::shared_ptr<const RouteTable> routes,
+         Gate& gate, runtime::LogSink& log)
+      : group(group),
+        options(options),
+        routes(std::move(routes)),
+        gate(gate),
+        log(log),
+        balance(group.size(), options.limits.connections_max) {}
+
+  // Called wherever the last obstacle may just have gone.
+  void check_drained() {
+    if (parts_drained.load(std::memory_order_acquire) != group.size() || balance.total() != 0) return;
+    if (!drained_told_.exchange(true)) on_drained();
+  }
+
+  // Counts answers of the loops to a command, for an owner who waits.
+  void acknowledge(runtime::error_code error, std::vector<std::string> names) {
+    const std::lock_guard lock(mutex_);
+    ++acknowledged_;
+    if (error.failed()) first_error_ = error;
+    for (std::string& name : names) names_.push_back(std::move(name));
+    answered_.notify_all();
+  }
+  struct Answers {
+    std::size_t count;
+    runtime::error_code error;
+    std::vector<std::string> names;
+  };
+  Answers wait_for_answers(std::size_t wanted, std::optional<runtime::Duration> patience) {
+    std::unique_lock lock(mutex_);
+    const auto all = [&] { return acknowledged_ >= wanted; };
+    if (patience) {
+      answered_.wait_for(lock, *patience, all);
+    } else {
+      answered_.wait(lock, all);
+    }
+    return {std::exchange(acknowledged_, 0), std::exchange(first_error_, {}), std::exchange(names_, {})};
+  }
+
+  runtime::EventLoopGroup& group;
+  const HttpOptions options;
+  const std::shared_ptr<const RouteTable> routes;
+  Gate& gate;
+  runtime::LogSink& log;
+  runtime::AcceptBalance balance;
+  std::optional<runtime::ListeningSocket> listening;
+  std::atomic<bool> accepting_paused{false};
+  std::atomic<std::size_t> parts_drained{0};
+  std::function<void()> on_drained;  // set before the parts are told to drain
+
+ private:
+  std::atomic<bool> drained_told_{false};
+  std::mutex mutex_;  // a leaf; guards what follows
+  std::condition_variable answered_;
+  std::size_t acknowledged_ = 0;
+  runtime::error_code first_error_;
+  std::vector<std::string> names_;
+};
+
+// The server on one loop.
+//
+// Thread:  loop, but for tell() and the counters.
+class HttpServer::LoopPart final : private runtime::ControlNode,
+                                   private runtime::ListenerHandler,
+                                   private runtime::Timer,
+                                   private ConnectionOwner {
+ public:
+  enum Command : unsigned { kStart = 1, kCheckAccepting = 2, kDrain = 4, kAbort = 8 };
+
+  LoopPart(Shared& shared, std::vector<std::unique_ptr<LoopPart>>& parts, std::size_t index)
+      : shared_(shared),
+        parts_(parts),
+        index_(index),
+        loop_(shared.group.at(index)),
+        context_(loop_, shared.options, *shared.routes, shared.gate, counters_) {}
+
+  // Thread: any.  Commands given together are carried out in the order of their values.
+  void tell(Command command) noexcept {
+    commands_.fetch_or(command, std::memory_order_release);
+    loop_.signal(*this);
+  }
+
+  const HttpCounters& counters() const noexcept { return counters_; }
+
+ private:
+  void on_control() override {
+    const unsigned commands = commands_.exchange(0, std::memory_order_acquire);
+    if ((commands & kStart) != 0) begin();
+    if ((commands & kCheckAccepting) != 0) check_accepting();
+    if ((commands & kDrain) != 0) drain();
+    if ((commands & kAbort) != 0) abort();
+  }
+
+  void begin() {
+    auto listener = loop_.poller().listen(*shared_.listening, *this);
+    if (listener) listener_ = std::move(*listener);
+    shared_.acknowledge(listener ? runtime::error_code() : listener.error(), {});
+  }
+
+  void on_accept(runtime::Socket socket) override {
+    const std::optional<std::size_t> place = shared_.balance.place(index_);
+    if (!place) {
+      counters_.connections_refused.add();
+      pause_accepting();
+      return;
+    }
+    counters_.connections_accepted.add();
+    if (shared_.balance.full()) pause_accepting();
+    if (*place == index_) return adopt(std::move(socket));
+    struct HandOver {
+      LoopPart* part;
+      runtime::Socket socket;
+      void operator()() { part->adopt(std::move(socket)); }
+    };
+    HandOver hand_over{parts_[*place].get(), std::move(socket)};
+    if (hand_over.part->loop_.post(std::move(hand_over))) return;
+    // Its ring is full: a connection too many here is better than one lost.
+    shared_.balance.move(*place, index_);
+    adopt(std::move(hand_over.socket));
+  }
+
+  void on_accept_failed(runtime::error_code reason) override {
+    const std::string text = reason.message();
+    const runtime::LogField field{"reason", text};
+    shared_.log.write(runtime::Severity::error, "cannot accept connections", {&field, 1});
+    loop_.arm_after(*this, kAcceptRetry);
+  }
+
+  void on_timer() override { check_accepting(); }
+
+  void adopt(runtime::Socket socket) {
+    auto connection = std::make_unique<Connection>(context_, *this,
+                                                   loop_.poller().adopt(std::move(socket), runtime::StreamOptions{}));
+    if (!connection->start()) return removed();
+    connections_.add(std::move(connection));
+  }
+
+  void on_done(Connection& connection) override {
+    connections_.destroy(connection);
+    removed();
+  }
+
+  void removed() {
+    shared_.balance.remove(index_);
+    if (shared_.accepting_paused.load(std::memory_order_relaxed) && shared_.balance.has_room() &&
+        shared_.accepting_paused.exchange(false)) {
+      for (const auto& part : parts_) part->tell(kCheckAccepting);
+    }
+    if (context_.draining) shared_.check_drained();
+  }
+
+  void pause_accepting() {
+    if (shared_.accepting_paused.exchange(true)) return;
+    for (const auto& part : parts_) part->tell(kCheckAccepting);
+  }
+
+  void check_accepting() {
+    if (listener_ == nullptr) return;
+    if (shared_.accepting_paused.load()) {
+      listener_->pause();
+    } else {
+      listener_->resume();
+    }
+  }
+
+  void drain() {
+    if (std::exchange(context_.draining, true)) return;
+    if (listener_ != nullptr) listener_->accept_waiting();
+    listener_.reset();
+    connections_.for_each([](Connection& connection) { connection.drain(); });
+    shared_.parts_drained.fetch_add(1, std::memory_order_release);
+    shared_.check_drained();
+  }
+
+  void abort() {
+    listener_.reset();
+    std::vector<std::string> names;
+    connections_.for_each([&names](Connection& connection) {
+      if (!connection.running_route().empty()) names.emplace_back(connection.running_route());
+      connection.abort();
+    });
+    shared_.acknowledge({}, std::move(names));
+  }
+
+  Shared& shared_;
+  std::vector<std::unique_ptr<LoopPart>>& parts_;
+  const std::size_t index_;
+  runtime::EventLoop& loop_;
+  HttpCounters counters_;
+  ConnectionContext context_;
+  std::unique_ptr<runtime::Listener> listener_;
+  ConnectionList connections_;
+  std::atomic<unsigned> commands_{0};
+};
+
+HttpServer::HttpServer(runtime::EventLoopGroup& group, const HttpOptions& options,
+                       std::shared_ptr<const RouteTable> routes, Gate& gate, runtime::LogSink& log)
+    : shared_(std::make_unique<Shared>(group, options, std::move(routes), gate, log)) {
+  parts_.reserve(group.size());
+  for (std::size_t i = 0; i < group.size(); ++i) parts_.push_back(std::make_unique<LoopPart>(*shared_, parts_, i));
+}
+
+HttpServer::~HttpServer() = default;
+
+runtime::Result<void> HttpServer::start(const runtime::Endpoint& endpoint) {
+  // A head that is not complete waits in the transport.
+  const RequestLimits& limits = shared_->options.limits.request;
+  if (limits.line_bytes + limits.fields_bytes + 2 * limits.leading_lines + 4 > runtime::kUnusedBytesMax ||
+      shared_->options.limits.connections_max == 0) {
+    return runtime::Errc::invalid;
+  }
+  auto socket = runtime::ListeningSocket::open(endpoint, {});
+  if (!socket) return socket.error();
+  shared_->listening = std::move(*socket);
+  for (const auto& part : parts_) part->tell(LoopPart::kStart);
+  const auto answers = shared_->wait_for_answers(parts_.size(), std::nullopt);
+  if (answers.error.failed()) return answers.error;
+  return {};
+}
+
+runtime::Endpoint HttpServer::local_endpoint() const { return shared_->listening->local_endpoint(); }
+
+void HttpServer::drain(std::function<void()> on_drained) {
+  shared_->on_drained = std::move(on_drained);
+  // Without the filter a connection that comes in the last moment may be reset; nothing else changes.
+  if (shared_->listening) static_cast<void>(shared_->listening->refuse_new());
+  for (const auto& part : parts_) part->tell(LoopPart::kDrain);
+}
+
+std::vector<std::string> HttpServer::abort(runtime::Duration patience) {
+  for (const auto& part : parts_) part->tell(LoopPart::kAbort);
+  auto answers = shared_->wait_for_answers(parts_.size(), patience);
+  if (answers.count < parts_.size()) {
+    answers.names.push_back(std::to_string(parts_.size() - answers.count) + " event loop(s) held by a handler");
+  }
+  return std::move(answers.names);
+}
+
+HttpStats HttpServer::stats() const noexcept {
+  HttpStats sum;
+  for (const auto& part : parts_) {
+    const HttpCounters& counters = part->counters();
+    sum.connections_accepted += counters.connections_accepted.get();
+    sum.connections_refused += counters.connections_refused.get();
+    sum.connections_timed_out += counters.connections_timed_out.get();
+    sum.requests_running += counters.requests_running.get();
+    for (std::size_t i = 0; i < sum.responses_by_class.size(); ++i) {
+      sum.responses_by_class[i] += counters.responses_by_class[i].get();
+    }
+    sum.responses_shed += counters.responses_shed.get();
+    sum.requests_malformed += counters.requests_malformed.get();
+  }
+  sum.connections_open = shared_->balance.total();
+  return sum;
+}
+
+std::size_t HttpServer::connections_on(std::size_t loop) const noexcept { return shared_->balance.count(loop); }
+
+}  // namespace fluxor::web

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/base/log.h"
+#include "runtime/base/result.h"
+#include "runtime/loop/event_loop_group.h"
+#include "runtime/net/endpoint.h"
+#include "web/admission/gate.h"
+#include "web/http/http_options.h"
+#include "web/http/http_stats.h"
+#include "web/router/route_table.h"
+
+namespace fluxor::web {
+
+// An HTTP/1.1 server on all loops of a group: each accepts for itself, from one listening socket, and hands a
+// connection on when another loop has clearly fewer.
+//
+//     start ─► accepts ─► drain(): takes out what the kernel has accepted, answers what comes with
+//                         `connection: close` ─► on_drained ─► destroy, once the group has stopped
+//
+// Thread:  owner, but for what says otherwise.
+// Owns:    its listening socket and its connections, each on its loop.  Routes, gate, log and group must outlive it.
+class HttpServer {
+ public:
+  HttpServer(runtime::EventLoopGroup& group, const HttpOptions& options, std::shared_ptr<const RouteTable> routes,
+             Gate& gate, runtime::LogSink& log);
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+  // The group has stopped, or start() was never called or failed.
+  ~HttpServer();
+
+  // Binds, and begins to accept on every loop; the group must run.
+  // Errors:  what the kernel says (address in use, …), or Errc::invalid for limits that do not fit the transport.  Then
+  //          nothing accepts.
+  runtime::Result<void> start(const runtime::Endpoint& endpoint);
+  // Where it listens: the port it got, if any was asked for.  After start().
+  runtime::Endpoint local_endpoint() const;
+
+  // Accepts nothing new and ends every connection with its next response.  `on_drained` is called once, on some loop,
+  // when no connection is left.  Called once.  Cannot be refused, however full the rings are.
+  void drain(std::function<void()> on_drained);
+
+  // Closes every connection now.  Waits until each loop has done so, at most `patience`; names what cannot be ended:
+  // the routes whose handlers still run, and the loops that did not answer.
+  std::vector<std::string> abort(runtime::Duration patience);
+
+  // Thread: any.
+  HttpStats stats() const noexcept;
+  std::size_t connections_on(std::size_t loop) const noexcept;
+
+ private:
+  class Shared;
+  class LoopPart;
+
+  std::unique_ptr<Shared> shared_;
+  std::vector<std::unique_ptr<LoopPart>> parts_;
+};
+
+}  // namespace fluxor::web
