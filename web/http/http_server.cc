@@ -160,7 +160,8 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
   void on_timer() override { check_accepting(); }
 
   void adopt(runtime::Socket socket) {
-    auto connection = std::make_unique<Connection>(context_, *this,
+    ConnectionOwner& owner = *this;
+    auto connection = std::make_unique<Connection>(context_, owner,
                                                    loop_.poller().adopt(std::move(socket), runtime::StreamOptions{}));
     if (!connection->start()) return removed();
     connections_.add(std::move(connection));
