@@ -99,6 +99,7 @@ TEST(ChunkDecoder, RefusesContentBeyondTheLimitBeforeItComes) {
 TEST(ChunkDecoder, RefusesAChunkThatDoesNotEndWhereItSays) {
   EXPECT_EQ(error_of("5\r\nhello!\r\n0\r\n\r\n"), "bad_chunk_end");
   EXPECT_EQ(error_of("5\r\nhelloXX0\r\n\r\n"), "bad_chunk_end");  // any two bytes (CVE-2023-40175)
+  EXPECT_EQ(error_of("5\r\nhelloX\n0\r\n\r\n"), "bad_chunk_end");
   EXPECT_EQ(error_of("5\r\nhello\n0\r\n\r\n"), "bad_chunk_end");
   EXPECT_EQ(error_of("5\r\nhello\r0\r\n\r\n"), "bad_chunk_end");
   EXPECT_EQ(error_of("5\r\nhello\r\r\n0\r\n\r\n"), "bad_chunk_end");

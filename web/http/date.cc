@@ -1,6 +1,7 @@
 #include "web/http/date.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 
 namespace fluxor::web {
@@ -27,9 +28,9 @@ ImfFixdate imf_fixdate(runtime::WallTime time) noexcept {
 
   ImfFixdate text;
   std::memcpy(text.data(), "???, ?? ??? ???? ??:??:?? GMT", text.size());
-  std::memcpy(&text[0], &kWeekdays[weekday{day}.c_encoding() * 3], 3);
+  std::memcpy(&text[0], &kWeekdays[weekday{day}.c_encoding() * std::size_t{3}], 3);
   write_two_digits(&text[5], static_cast<unsigned>(date.day()));
-  std::memcpy(&text[8], &kMonths[(static_cast<unsigned>(date.month()) - 1) * 3], 3);
+  std::memcpy(&text[8], &kMonths[(static_cast<unsigned>(date.month()) - 1) * std::size_t{3}], 3);
   write_two_digits(&text[12], year / 100);
   write_two_digits(&text[14], year % 100);
   write_two_digits(&text[17], static_cast<unsigned>(clock.hours().count()));

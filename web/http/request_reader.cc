@@ -1,7 +1,6 @@
 #include "web/http/request_reader.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <new>
 #include <vector>

@@ -23,7 +23,7 @@ constexpr std::string_view kContentLength = "content-length: ";
 constexpr std::string_view kKeepAlive = "connection: keep-alive\r\n";
 constexpr std::string_view kClose = "connection: close\r\n";
 // Field lines of one response, in bytes; more is a loop that went wild, and no client would take it.
-constexpr std::size_t kLinesMax = 64 * 1024;
+constexpr std::size_t kLinesMax = std::size_t{64} * 1024;
 constexpr std::size_t kDigitsMax = 20;
 
 // Framing, persistence and date are said once, by whoever knows: serialize_to().

@@ -110,6 +110,7 @@ TEST(Response, StaysSpoiledWhateverIsSetLater) {
   expect_spoiled(response);
   response.body(StaticBody{"secret too"});
   expect_spoiled(response);
+  expect_spoiled(Response(200).set("x-a", "secret").set("x", "a\nb"));
 }
 
 TEST(Response, IsSpoiledByFieldsBeyondAnyReason) {

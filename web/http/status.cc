@@ -126,8 +126,8 @@ char* write_status_line(char* at, int status) noexcept {
   *at++ = static_cast<char>('0' + status / 100);
   *at++ = static_cast<char>('0' + status / 10 % 10);
   *at++ = static_cast<char>('0' + status % 10);
-  std::memcpy(at, " \r\n", 3);
-  return at + 3;
+  for (const char c : std::string_view(" \r\n")) *at++ = c;
+  return at;
 }
 
 }  // namespace fluxor::web
