@@ -12,6 +12,7 @@
 #include "runtime/base/check.h"
 #include "runtime/net/epoll_listener.h"
 #include "runtime/net/epoll_stream.h"
+#include "runtime/net/system_call.h"
 
 namespace fluxor::runtime {
 namespace {
@@ -39,16 +40,16 @@ EpollPoller::~EpollPoller() = default;
 
 int EpollPoller::wait_for_events(Duration timeout) noexcept {
   if (timeout == kForever || timeout == Duration::zero()) {
-    return ::epoll_wait(epoll_.descriptor(), events_.data(), kEventsMax, timeout == kForever ? -1 : 0);
+    return wait_for_epoll(epoll_.descriptor(), events_.data(), kEventsMax, timeout == kForever ? -1 : 0);
   }
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
   const timespec exact{static_cast<time_t>(seconds.count()), static_cast<long>((timeout - seconds).count())};
-  const int ready = ::epoll_pwait2(epoll_.descriptor(), events_.data(), kEventsMax, &exact, nullptr);
+  const int ready = wait_for_epoll(epoll_.descriptor(), events_.data(), kEventsMax, exact);
   if (ready >= 0 || errno != ENOSYS) return ready;
   // Kernels before 5.11 know milliseconds only: rounded up, so that no timer is looked for too early again and again.
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-  return ::epoll_wait(epoll_.descriptor(), events_.data(), kEventsMax,
-                      static_cast<int>(std::min<std::int64_t>(milliseconds, 1 << 30)));
+  return wait_for_epoll(epoll_.descriptor(), events_.data(), kEventsMax,
+                        static_cast<int>(std::min<std::int64_t>(milliseconds, 1 << 30)));
 }
 
 void EpollPoller::wait(Duration timeout) {

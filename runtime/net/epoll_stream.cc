@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "runtime/base/check.h"
+#include "runtime/net/system_call.h"
 
 namespace fluxor::runtime {
 namespace {
@@ -72,7 +73,7 @@ void EpollStream::receive() {
   if (kept != 0) std::memcpy(buffer.data(), unused_.data(), kept);
   ssize_t received;
   do {
-    received = ::recv(socket_.descriptor(), buffer.data() + kept, buffer.size() - kept, 0);
+    received = receive_bytes(socket_.descriptor(), buffer.data() + kept, buffer.size() - kept);
   } while (received < 0 && errno == EINTR);
   if (received > 0) return show(kept + static_cast<std::size_t>(received));
   if (received < 0) {
@@ -138,7 +139,7 @@ std::size_t EpollStream::send_now(std::span<const std::string_view> pieces) {
     ssize_t taken;
     do {
       if (count == 1) {
-        taken = ::send(socket_.descriptor(), parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+        taken = send_bytes(socket_.descriptor(), parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
       } else {
         msghdr message{};
         message.msg_iov = parts.data();
