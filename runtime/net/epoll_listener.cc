@@ -37,11 +37,6 @@ void EpollListener::resume() {
   if (!watching_) static_cast<void>(start());
 }
 
-void EpollListener::accept_waiting() {
-  while (accept_one() == Accepted::one) {
-  }
-}
-
 void EpollListener::on_events(std::uint32_t) {
   for (int i = 0; i < kAcceptsPerEvent; ++i) {
     const Accepted accepted = accept_one();

@@ -21,7 +21,7 @@ class EpollListener final : public Listener, private EpollHandle {
 
   void pause() override;
   void resume() override;
-  void accept_waiting() override;
+  bool accept_next() override { return accept_one() != Accepted::none; }
 
  private:
   enum class Accepted { one, none, destroyed };

@@ -31,8 +31,8 @@ class Listener {
   // While paused, connections wait in the kernel's queue, or another loop takes them.
   virtual void pause() = 0;
   virtual void resume() = 0;
-  // Takes out, now, every connection the kernel has accepted, paused or not.
-  virtual void accept_waiting() = 0;
+  // Takes out, now, the next connection that the kernel has accepted, paused or not; false if there is none.
+  virtual bool accept_next() = 0;
 };
 
 }  // namespace fluxor::runtime

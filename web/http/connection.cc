@@ -69,6 +69,7 @@ std::size_t Connection::on_data(std::span<char> bytes) {
 // Answers what has come, as far as it is complete; the answers go out in one write.
 std::size_t Connection::serve(std::string_view bytes) {
   serving_ = true;
+  output().clear();  // an exception may have left another connection's bytes
   std::size_t used = 0;
   std::size_t answered = 0;
   while (used < bytes.size()) {
@@ -190,6 +191,7 @@ void Connection::handler_ended(runtime::Outcome<Response> outcome) {
   } catch (...) {
     response.emplace(internal_error());
   }
+  if (!serving_) output().clear();
   finish_response(*response, &reader_->request());
   if (serving_) return;
   if (state_ == State::idle) context_.give_back(std::move(reader_));
@@ -312,6 +314,7 @@ void Connection::time_out() {
     case State::header:
     case State::body:
       context_.counters.connections_timed_out.add();
+      output().clear();
       refuse(state_ == State::header ? kHeaderTooLate : kBodyTooLate);
       send_output();
       return;

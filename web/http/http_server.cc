@@ -129,25 +129,36 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
   }
 
   void on_accept(runtime::Socket socket) override {
-    const std::optional<std::size_t> place = shared_.balance.place(index_);
-    if (!place) {
-      counters_.connections_refused.add();
+    if (!place(socket)) {
+      // Another loop took the last place in this very moment: kept until there is room again.
+      waiting_.push_back(std::move(socket));
       pause_accepting();
-      return;
+    } else if (shared_.balance.full()) {
+      pause_accepting();
     }
+  }
+
+  // Gives the connection to a loop; false, and it stays where it is, if there are enough.
+  bool place(runtime::Socket& socket) {
+    const std::optional<std::size_t> place = shared_.balance.place(index_);
+    if (!place) return false;
     counters_.connections_accepted.add();
-    if (shared_.balance.full()) pause_accepting();
-    if (*place == index_) return adopt(std::move(socket));
+    if (*place == index_) {
+      adopt(std::move(socket));
+      return true;
+    }
     struct HandOver {
       LoopPart* part;
       runtime::Socket socket;
       void operator()() { part->adopt(std::move(socket)); }
     };
     HandOver hand_over{parts_[*place].get(), std::move(socket)};
-    if (hand_over.part->loop_.post(std::move(hand_over))) return;
-    // Its ring is full: a connection too many here is better than one lost.
-    shared_.balance.move(*place, index_);
-    adopt(std::move(hand_over.socket));
+    if (!hand_over.part->loop_.post(std::move(hand_over))) {
+      // Its ring is full: a connection too many here is better than one lost.
+      shared_.balance.move(*place, index_);
+      adopt(std::move(hand_over.socket));
+    }
+    return true;
   }
 
   void on_accept_failed(runtime::error_code reason) override {
@@ -178,15 +189,21 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
         shared_.accepting_paused.exchange(false)) {
       for (const auto& part : parts_) part->tell(kCheckAccepting);
     }
-    if (context_.draining) shared_.check_drained();
+    if (!context_.draining) return;
+    if (shared_.parts_drained.load(std::memory_order_acquire) != parts_.size()) {
+      for (const auto& part : parts_) part->tell(kDrain);
+    }
+    shared_.check_drained();
   }
 
   void pause_accepting() {
+    if (listener_ != nullptr) listener_->pause();  // here at once, elsewhere as soon as they hear of it
     if (shared_.accepting_paused.exchange(true)) return;
     for (const auto& part : parts_) part->tell(kCheckAccepting);
   }
 
   void check_accepting() {
+    place_waiting();
     if (listener_ == nullptr) return;
     if (shared_.accepting_paused.load()) {
       listener_->pause();
@@ -196,16 +213,31 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
   }
 
   void drain() {
-    if (std::exchange(context_.draining, true)) return;
-    if (listener_ != nullptr) listener_->accept_waiting();
-    listener_.reset();
-    connections_.for_each([](Connection& connection) { connection.drain(); });
+    if (!std::exchange(context_.draining, true)) {
+      connections_.for_each([](Connection& connection) { connection.drain(); });
+    }
+    if (std::exchange(accepts_nothing_more_, take_out_waiting())) return;
+    if (!accepts_nothing_more_) return;  // too many for now: again when one has gone
     shared_.parts_drained.fetch_add(1, std::memory_order_release);
     shared_.check_drained();
   }
 
+  void place_waiting() {
+    while (!waiting_.empty() && place(waiting_.back())) waiting_.pop_back();
+  }
+
+  // Takes out what the kernel has accepted; false if there may be more than there is room for.
+  bool take_out_waiting() {
+    place_waiting();
+    while (listener_ != nullptr && !shared_.balance.full()) {
+      if (!listener_->accept_next()) listener_.reset();
+    }
+    return listener_ == nullptr && waiting_.empty();
+  }
+
   void abort() {
     listener_.reset();
+    waiting_.clear();
     std::vector<std::string> names;
     connections_.for_each([&names](Connection& connection) {
       if (!connection.running_route().empty()) names.emplace_back(connection.running_route());
@@ -221,7 +253,9 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
   HttpCounters counters_;
   ConnectionContext context_;
   std::unique_ptr<runtime::Listener> listener_;
+  std::vector<runtime::Socket> waiting_;  // accepted, and beyond the limit; one or two at most
   ConnectionList connections_;
+  bool accepts_nothing_more_ = false;
   std::atomic<unsigned> commands_{0};
 };
 
@@ -246,8 +280,10 @@ runtime::Result<void> HttpServer::start(const runtime::Endpoint& endpoint) {
   shared_->listening = std::move(*socket);
   for (const auto& part : parts_) part->tell(LoopPart::kStart);
   const auto answers = shared_->wait_for_answers(parts_.size(), std::nullopt);
-  if (answers.error.failed()) return answers.error;
-  return {};
+  if (!answers.error.failed()) return {};
+  for (const auto& part : parts_) part->tell(LoopPart::kAbort);
+  static_cast<void>(shared_->wait_for_answers(parts_.size(), std::nullopt));
+  return answers.error;
 }
 
 runtime::Endpoint HttpServer::local_endpoint() const { return shared_->listening->local_endpoint(); }
@@ -273,7 +309,6 @@ HttpStats HttpServer::stats() const noexcept {
   for (const auto& part : parts_) {
     const HttpCounters& counters = part->counters();
     sum.connections_accepted += counters.connections_accepted.get();
-    sum.connections_refused += counters.connections_refused.get();
     sum.connections_timed_out += counters.connections_timed_out.get();
     sum.requests_running += counters.requests_running.get();
     for (std::size_t i = 0; i < sum.responses_by_class.size(); ++i) {

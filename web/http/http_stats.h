@@ -11,7 +11,6 @@ namespace fluxor::web {
 // What one loop's share of a server has done.  Written by that loop, read by any thread.
 struct HttpCounters {
   runtime::Counter connections_accepted;
-  runtime::Counter connections_refused;  // beyond the limit on connections
   runtime::Counter connections_timed_out;
   runtime::Counter requests_running;                   // gauge: handlers begun and not ended
   std::array<runtime::Counter, 6> responses_by_class;  // [2] counts 2xx; sheds are not among them
@@ -22,7 +21,6 @@ struct HttpCounters {
 // The sum over loops, as plain numbers.
 struct HttpStats {
   std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;
   std::uint64_t connections_timed_out = 0;
   std::uint64_t connections_open = 0;
   std::uint64_t requests_running = 0;
