@@ -75,7 +75,12 @@ class ControlLane {
     taken_ = nullptr;
   }
 
-  bool empty() const noexcept { return taken_ == nullptr && head_.load(std::memory_order_seq_cst) == nullptr; }
+  // Thread: the consumer's.
+  bool empty() const noexcept {
+    if (taken_ != nullptr) return false;
+    const ControlNode* head = head_.load(std::memory_order_seq_cst);
+    return head == nullptr || head == closed();
+  }
 
   // Runs what was pushed before the call, in order.  What one throws passes through, the rest waits for the next call.
   // Thread: the consumer's.
@@ -96,7 +101,7 @@ class ControlLane {
 
  private:
   // A head that is no node.
-  ControlNode* closed() const noexcept { return reinterpret_cast<ControlNode*>(const_cast<ControlLane*>(this)); }
+  static ControlNode* closed() noexcept { return reinterpret_cast<ControlNode*>(std::uintptr_t{1}); }
 
   void take() noexcept {
     if (taken_ != nullptr || empty()) return;
