@@ -1,39 +1,66 @@
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <string>
+#include <exception>
+#include <variant>
+
+#include "observability/log/spdlog_sink.h"
 #include "runtime/base/clock.h"
-#include "runtime/base/log.h"
-#include "runtime/loop/cpu_count.h"
-#include "services/server/routes.h"
+#include "services/server/config_loader.h"
+#include "services/server/server_process.h"
 #include "services/server/termination.h"
-#include "web/http/http_server.h"
+
+namespace {
+
 using namespace fluxor;
-int main(int argc, char** argv) {
-  int port = 0;
-  for (int i = 1; i < argc; ++i)
-    if (std::string(argv[i]).starts_with("--port=")) port = std::atoi(argv[i] + 7);
-  runtime::SystemClock clock;
-  runtime::StderrLog log;
-  auto term = services::Termination::create().value();
-  auto group = runtime::EventLoopGroup::create({.loops = runtime::usable_cpus()}, clock, nullptr).value();
-  auto cap = *web::CcuCapacity::of(5000, 67);
-  web::Gate gate(cap.normal);
-  observability::Health health(clock, std::nullopt);
-  web::HttpServer* http_ptr = nullptr;
-  services::ServerFacts facts{clock, *group, health, gate, cap, clock.now(), [&] { return http_ptr->stats(); }};
-  web::HttpServer http(*group, {}, services::make_routes(facts), gate, log);
-  http_ptr = &http;
-  group->start();
-  auto s = http.start(runtime::Endpoint::parse("127.0.0.1", static_cast<std::uint16_t>(port)).value());
-  if (!s) {
-    std::fprintf(stderr, "%s\n", s.error().message().c_str());
-    return 1;
+
+constexpr auto kLogPatience = std::chrono::seconds(2);
+
+[[noreturn]] void end(services::ExitCode code) {
+  std::fflush(nullptr);
+  // Not exit(): after a drain that failed, loops still run and use what static destructors would destroy.
+  std::_Exit(static_cast<int>(code));
+}
+
+services::ExitCode run(const services::ServerConfig& config) {
+  if (config.check_config) {
+    std::puts("configuration ok");
+    return services::ExitCode::clean;
   }
-  std::fprintf(stderr, "listening on %s\n", http.local_endpoint().to_string().c_str());
-  health.enter(observability::Phase::serving);
-  term.wait(std::nullopt);
-  http.drain([&] { term.notify(); });
-  term.wait(std::chrono::seconds(5));
-  group->stop();
+  auto termination = services::Termination::create();  // before any thread is started
+  if (!termination) {
+    std::fprintf(stderr, "fluxor: cannot wait for signals: %s\n", termination.error().message().c_str());
+    return services::ExitCode::cannot_start;
+  }
+  const auto default_format =
+      ::isatty(STDERR_FILENO) == 1 ? observability::LogFormat::text : observability::LogFormat::json;
+  const runtime::SystemClock clock;
+  observability::SpdlogSink log(STDERR_FILENO, clock,
+                                {.format = config.log_format.value_or(default_format), .level = config.log_level});
+  const services::ExitCode code = services::serve(config, clock, log, *termination);
+  if (!log.flush(kLogPatience)) std::fputs("fluxor: the end of the log could not be written\n", stderr);
+  if (code != services::ExitCode::clean) end(code);
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const services::ConfigOutcome outcome = services::load_config(argc, argv, environ);
+    if (const auto* print = std::get_if<services::PrintAndExit>(&outcome)) {
+      std::fputs(print->text.c_str(), stdout);
+      return static_cast<int>(services::ExitCode::clean);
+    }
+    if (const auto* refusal = std::get_if<services::RefusalToStart>(&outcome)) {
+      std::fprintf(stderr, "%s\n", refusal->line.c_str());
+      return static_cast<int>(services::ExitCode::cannot_start);
+    }
+    return static_cast<int>(run(std::get<services::ServerConfig>(outcome)));
+  } catch (const std::exception& exception) {
+    std::fprintf(stderr, "fluxor: cannot start: %s\n", exception.what());
+    return static_cast<int>(services::ExitCode::cannot_start);
+  }
 }

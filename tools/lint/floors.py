@@ -42,7 +42,6 @@ LIBRARIES = {
     "prometheus/": ("observability",),
     "spdlog/": ("observability",),
     "yaml-cpp/": ("services",),
-    "CLI/": ("services", "tools"),
     "gtest/": EVERYWHERE,
     "gmock/": EVERYWHERE,
     "benchmark/": EVERYWHERE,
