@@ -54,20 +54,11 @@ void append_hex(std::string& out, unsigned value, int digits) {
 // True for those that JSON and text escape alike.
 bool append_short_escape(std::string& out, char32_t code) {
   switch (code) {
-    case '\\':
-      out.append("\\\\");
-      return true;
-    case '\n':
-      out.append("\\n");
-      return true;
-    case '\r':
-      out.append("\\r");
-      return true;
-    case '\t':
-      out.append("\\t");
-      return true;
-    default:
-      return false;
+    case '\\': out.append("\\\\"); return true;
+    case '\n': out.append("\\n"); return true;
+    case '\r': out.append("\\r"); return true;
+    case '\t': out.append("\\t"); return true;
+    default: return false;
   }
 }
 

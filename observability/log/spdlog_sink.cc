@@ -27,14 +27,10 @@ constexpr std::size_t kPieceBytes = 4096;
 
 spdlog::level::level_enum spdlog_level(runtime::Severity severity) noexcept {
   switch (severity) {
-    case runtime::Severity::debug:
-      return spdlog::level::debug;
-    case runtime::Severity::info:
-      return spdlog::level::info;
-    case runtime::Severity::warning:
-      return spdlog::level::warn;
-    case runtime::Severity::error:
-      break;
+    case runtime::Severity::debug: return spdlog::level::debug;
+    case runtime::Severity::info: return spdlog::level::info;
+    case runtime::Severity::warning: return spdlog::level::warn;
+    case runtime::Severity::error: break;
   }
   return spdlog::level::err;
 }

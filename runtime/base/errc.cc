@@ -10,18 +10,12 @@ class RuntimeCategory final : public boost::system::error_category {
   const char* name() const noexcept override { return "fluxor"; }
   std::string message(int value) const override {
     switch (static_cast<Errc>(value)) {
-      case Errc::overloaded:
-        return "overloaded: a bound was reached";
-      case Errc::closed:
-        return "closed: it takes nothing any more";
-      case Errc::cancelled:
-        return "cancelled";
-      case Errc::timeout:
-        return "timeout: it did not happen in time";
-      case Errc::not_found:
-        return "not found";
-      case Errc::invalid:
-        return "invalid";
+      case Errc::overloaded: return "overloaded: a bound was reached";
+      case Errc::closed: return "closed: it takes nothing any more";
+      case Errc::cancelled: return "cancelled";
+      case Errc::timeout: return "timeout: it did not happen in time";
+      case Errc::not_found: return "not found";
+      case Errc::invalid: return "invalid";
     }
     return "unknown error " + std::to_string(value);
   }

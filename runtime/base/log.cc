@@ -7,14 +7,10 @@ namespace fluxor::runtime {
 
 std::string_view severity_name(Severity severity) noexcept {
   switch (severity) {
-    case Severity::debug:
-      return "debug";
-    case Severity::info:
-      return "info";
-    case Severity::warning:
-      return "warning";
-    case Severity::error:
-      return "error";
+    case Severity::debug: return "debug";
+    case Severity::info: return "info";
+    case Severity::warning: return "warning";
+    case Severity::error: return "error";
   }
   return "unknown";
 }

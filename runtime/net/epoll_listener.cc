@@ -52,12 +52,10 @@ EpollListener::Accepted EpollListener::accept_one() {
     return watch.destroyed() ? Accepted::destroyed : Accepted::one;
   }
   switch (errno) {
-    case EAGAIN:
-      return Accepted::none;
+    case EAGAIN: return Accepted::none;
     case EINTR:
     case ECONNABORTED:
-    case EPROTO:
-      return Accepted::one;  // that one is gone, the next may be there
+    case EPROTO: return Accepted::one;  // that one is gone, the next may be there
     default:
       const error_code reason(errno, boost::system::system_category());
       pause();

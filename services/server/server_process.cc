@@ -123,12 +123,9 @@ ExitCode drain(const ServerConfig& config, const runtime::Clock& clock, runtime:
   }
   http.drain([&termination] { termination.notify(); });
   switch (wait_for_drain(termination, clock, config.drain_timeout)) {
-    case Termination::Event::notified:
-      return ExitCode::clean;
-    case Termination::Event::signal:
-      return give_up(http, log, "second signal");
-    case Termination::Event::timed_out:
-      break;
+    case Termination::Event::notified: return ExitCode::clean;
+    case Termination::Event::signal: return give_up(http, log, "second signal");
+    case Termination::Event::timed_out: break;
   }
   return give_up(http, log, "drain time-out");
 }

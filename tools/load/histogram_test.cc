@@ -1,9 +1,9 @@
 #include "tools/load/histogram.h"
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <random>
-
-#include "gtest/gtest.h"
 
 namespace fluxor::load {
 namespace {

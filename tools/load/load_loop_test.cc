@@ -1,5 +1,7 @@
 #include "tools/load/load_loop.h"
 
+#include <gtest/gtest.h>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -14,8 +16,6 @@
 #include <string_view>
 #include <thread>
 #include <vector>
-
-#include "gtest/gtest.h"
 
 namespace fluxor::load {
 namespace {

@@ -1,10 +1,10 @@
 #include "tools/load/load_options.h"
 
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <string>
 #include <vector>
-
-#include "gtest/gtest.h"
 
 namespace fluxor::load {
 namespace {

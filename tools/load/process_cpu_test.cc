@@ -1,11 +1,11 @@
 #include "tools/load/process_cpu.h"
 
+#include <gtest/gtest.h>
+
 #include <time.h>
 #include <unistd.h>
 
 #include <cstdint>
-
-#include "gtest/gtest.h"
 
 namespace fluxor::load {
 namespace {

@@ -1,10 +1,10 @@
 #include "tools/load/response_counter.h"
 
+#include <gtest/gtest.h>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
-
-#include "gtest/gtest.h"
 
 namespace fluxor::load {
 namespace {

@@ -52,24 +52,20 @@ ChunkDecoder::Step ChunkDecoder::next(std::string_view data) noexcept {
 
 void ChunkDecoder::take(char c) noexcept {
   switch (place_) {
-    case Place::content_return:
-      return c == '\r' ? go(Place::content_feed) : refuse(kBadEnd);
+    case Place::content_return: return c == '\r' ? go(Place::content_feed) : refuse(kBadEnd);
     case Place::content_feed:
       if (c != '\n') return refuse(kBadEnd);
       place_ = Place::size_start;
       line_bytes_ = digits_ = 0;
       size_ = 0;
       return;
-    case Place::line_feed:
-      return c == '\n' ? end_line() : refuse(kBadExtension);
+    case Place::line_feed: return c == '\n' ? end_line() : refuse(kBadExtension);
     case Place::trailer_start:
     case Place::trailer_name:
     case Place::trailer_value:
     case Place::trailer_feed:
-    case Place::last_feed:
-      return take_trailer(c);
-    default:
-      return take_line(c);
+    case Place::last_feed: return take_trailer(c);
+    default: return take_line(c);
   }
 }
 
@@ -110,17 +106,14 @@ void ChunkDecoder::take_line(char c) noexcept {
       if (c == '"') return go(Place::quoted);
       if (is_token_char(c)) return go(Place::value);
       return is_blank(c) ? void() : refuse(kBadExtension);
-    case Place::value:
-      return is_token_char(c) ? void() : after_extension_part(c, Place::after_value);
+    case Place::value: return is_token_char(c) ? void() : after_extension_part(c, Place::after_value);
     case Place::quoted:
       // A line end within quotes is refused, never skipped: others would end the line there.
       if (c == '"') return go(Place::quote_closed);
       if (c == '\\') return go(Place::quoted_pair);
       return is_quotable(c) ? void() : refuse(kBadExtension);
-    case Place::quoted_pair:
-      return is_quotable(c) ? go(Place::quoted) : refuse(kBadExtension);
-    default:
-      return after_extension_part(c, Place::after_value);  // quote_closed
+    case Place::quoted_pair: return is_quotable(c) ? go(Place::quoted) : refuse(kBadExtension);
+    default: return after_extension_part(c, Place::after_value);  // quote_closed
   }
 }
 
@@ -155,8 +148,7 @@ void ChunkDecoder::take_trailer(char c) noexcept {
     case Place::trailer_value:
       if (c == '\r') return go(Place::trailer_feed);
       return is_value_char(c) ? void() : refuse(kBadTrailer);
-    default:
-      return c == '\n' ? go(Place::trailer_start) : refuse(kBadTrailer);
+    default: return c == '\n' ? go(Place::trailer_start) : refuse(kBadTrailer);
   }
 }
 

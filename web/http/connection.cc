@@ -98,15 +98,10 @@ std::size_t Connection::serve(std::string_view bytes) {
 
 Connection::Next Connection::step(const ReadStep& read) {
   switch (read.state) {
-    case ReadState::need_header:
-      return Next::stop;
-    case ReadState::need_body:
-      return begin_body();
-    case ReadState::complete:
-      return answer_request();
-    case ReadState::refused:
-      refuse(reader_->refusal());
-      return Next::stop;
+    case ReadState::need_header: return Next::stop;
+    case ReadState::need_body: return begin_body();
+    case ReadState::complete: return answer_request();
+    case ReadState::refused: refuse(reader_->refusal()); return Next::stop;
   }
   return Next::stop;
 }
@@ -323,12 +318,9 @@ void Connection::time_out() {
       if (stream_->unsent_bytes() < unsent_seen_) return watch_sending(state_);  // slow, but it moves
       if (stream_->unsent_bytes() != 0) context_.counters.connections_timed_out.add();
       return stream_->close();
-    case State::idle:
-      context_.counters.connections_timed_out.add();
-      return stream_->close();
+    case State::idle: context_.counters.connections_timed_out.add(); return stream_->close();
     case State::handling:
-    case State::closed:
-      return;
+    case State::closed: return;
   }
 }
 

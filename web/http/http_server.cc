@@ -21,6 +21,8 @@ namespace fluxor::web {
 namespace {
 
 constexpr runtime::Duration kAcceptRetry = std::chrono::milliseconds(100);
+// For handshakes that had begun when the drain did: a round trip, generously.
+constexpr runtime::Duration kHandshakeGrace = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -168,7 +170,11 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
     loop_.arm_after(*this, kAcceptRetry);
   }
 
-  void on_timer() override { check_accepting(); }
+  void on_timer() override {
+    if (!context_.draining) return check_accepting();
+    handshakes_over_ = true;
+    finish_accepting();
+  }
 
   void adopt(runtime::Socket socket) {
     ConnectionOwner& owner = *this;
@@ -215,10 +221,17 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
   void drain() {
     if (!std::exchange(context_.draining, true)) {
       connections_.for_each([](Connection& connection) { connection.drain(); });
+      loop_.arm_after(*this, kHandshakeGrace);
+    } else if (handshakes_over_) {
+      finish_accepting();
     }
-    if (std::exchange(accepts_nothing_more_, take_out_waiting())) return;
-    if (!accepts_nothing_more_) return;  // too many for now: again when one has gone
-    shared_.parts_drained.fetch_add(1, std::memory_order_release);
+  }
+
+  // The last loop to finish closes the listening socket, so that who connects now is told at once.
+  void finish_accepting() {
+    if (accepts_nothing_more_ || !take_out_waiting()) return;  // too many for now: again when one has gone
+    accepts_nothing_more_ = true;
+    if (shared_.parts_drained.fetch_add(1, std::memory_order_acq_rel) + 1 == parts_.size()) shared_.listening.reset();
     shared_.check_drained();
   }
 
@@ -255,6 +268,7 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
   std::unique_ptr<runtime::Listener> listener_;
   std::vector<runtime::Socket> waiting_;  // accepted, and beyond the limit; one or two at most
   ConnectionList connections_;
+  bool handshakes_over_ = false;
   bool accepts_nothing_more_ = false;
   std::atomic<unsigned> commands_{0};
 };

@@ -39,11 +39,13 @@ class HttpServer {
   // Errors:  what the kernel says (address in use, …), or Errc::invalid for limits that do not fit the transport.  Then
   //          nothing accepts.
   runtime::Result<void> start(const runtime::Endpoint& endpoint);
-  // Where it listens: the port it got, if any was asked for.  After start().
+  // Where it listens: the port it got, if any was asked for.  After start() and before drain().
   runtime::Endpoint local_endpoint() const;
 
-  // Accepts nothing new and ends every connection with its next response.  `on_drained` is called once, on some loop,
-  // when no connection is left.  Called once.  Cannot be refused, however full the rings are.
+  // Ends every connection with its next response, and takes no new one: first the kernel drops them, so that handshakes
+  // which have begun can end and be served; a moment later the listening socket is closed, and they are refused at
+  // once. `on_drained` is called once, on some loop, when no connection is left.  Called once.  Cannot be refused,
+  // however full the rings are.
   void drain(std::function<void()> on_drained);
 
   // Closes every connection now.  Waits until each loop has done so, at most `patience`; names what cannot be ended:

@@ -313,5 +313,20 @@ TEST_F(HttpServerTest, LosesNothingWhileClientsComeAndGoDuringADrain) {
   EXPECT_EQ(broken, 0);
 }
 
+TEST_F(HttpServerTest, RefusesNewConnectionsAtOnceWhileTheLastRequestsEnd) {
+  open();
+  const runtime::Endpoint where = at();
+  Client busy(where);
+  busy.send("GET /wait HTTP/1.1\r\nhost: x\r\n\r\n");
+  wait_for([&] { return server_->stats().requests_running == 1; });
+  std::future<void> drained = drain();
+  // A first packet may be dropped for a moment; the client's kernel sends it again, and then hears the refusal.
+  EXPECT_FALSE(Client(where).connected());
+  go_on_ = true;
+  EXPECT_TRUE(busy.receive().ends_with("waited"));
+  busy.leave();
+  drained.wait();
+}
+
 }  // namespace
 }  // namespace fluxor::web

@@ -24,34 +24,23 @@ Method parse_method(std::string_view text) noexcept {
       if (text == "OPTIONS") return Method::options;
       if (text == "CONNECT") return Method::connect;
       break;
-    default:
-      break;
+    default: break;
   }
   return Method::other;
 }
 
 std::string_view method_name(Method method) noexcept {
   switch (method) {
-    case Method::get:
-      return "GET";
-    case Method::head:
-      return "HEAD";
-    case Method::post:
-      return "POST";
-    case Method::put:
-      return "PUT";
-    case Method::delete_:
-      return "DELETE";
-    case Method::patch:
-      return "PATCH";
-    case Method::options:
-      return "OPTIONS";
-    case Method::connect:
-      return "CONNECT";
-    case Method::trace:
-      return "TRACE";
-    case Method::other:
-      break;
+    case Method::get: return "GET";
+    case Method::head: return "HEAD";
+    case Method::post: return "POST";
+    case Method::put: return "PUT";
+    case Method::delete_: return "DELETE";
+    case Method::patch: return "PATCH";
+    case Method::options: return "OPTIONS";
+    case Method::connect: return "CONNECT";
+    case Method::trace: return "TRACE";
+    case Method::other: break;
   }
   return "OTHER";
 }

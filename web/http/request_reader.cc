@@ -80,8 +80,7 @@ struct HeadFacts {
           chunked_codings += last_coding_is_chunked ? 1 : 0;
         });
         return;
-      case http::field::connection:
-        return add_connection(value);
+      case http::field::connection: return add_connection(value);
       case http::field::expect:
         if (equals_ignoring_case(value, "100-continue")) {
           expect_continue = true;
@@ -89,11 +88,8 @@ struct HeadFacts {
           unknown_expectation = true;
         }
         return;
-      case http::field::upgrade:
-        upgrade_field = true;
-        return;
-      default:
-        return;
+      case http::field::upgrade: upgrade_field = true; return;
+      default: return;
     }
   }
 
@@ -379,17 +375,10 @@ std::size_t RequestReader::take_chunked_body(std::string_view data) {
     const ChunkDecoder::Step step = chunks_.next(data.substr(taken));
     taken += step.consumed;
     switch (step.state) {
-      case ChunkDecoder::State::content:
-        request_.body_storage_.append(step.content);
-        break;
-      case ChunkDecoder::State::need_more:
-        return taken;
-      case ChunkDecoder::State::complete:
-        complete_body(request_.body_storage_);
-        return taken;
-      case ChunkDecoder::State::refused:
-        refuse(chunks_.refusal());
-        return taken;
+      case ChunkDecoder::State::content: request_.body_storage_.append(step.content); break;
+      case ChunkDecoder::State::need_more: return taken;
+      case ChunkDecoder::State::complete: complete_body(request_.body_storage_); return taken;
+      case ChunkDecoder::State::refused: refuse(chunks_.refusal()); return taken;
     }
   }
 }

@@ -70,11 +70,8 @@ Outcome feed(std::string_view bytes, const std::function<std::size_t()>& next_pa
         case ReadState::refused:
           outcome.refused = std::to_string(reader.refusal().status) + " " + reader.refusal().error;
           return outcome;
-        case ReadState::need_body:
-          EXPECT_TRUE(pending.empty());
-          [[fallthrough]];
-        case ReadState::need_header:
-          more = false;
+        case ReadState::need_body: EXPECT_TRUE(pending.empty()); [[fallthrough]];
+        case ReadState::need_header: more = false;
       }
     }
   }
@@ -546,14 +543,9 @@ TEST(RequestReader, DecidesTheSameOnDamagedRequestsForEveryCut) {
     for (unsigned i = 0, edits = 1 + random() % 3; i < edits; ++i) {
       const std::size_t at = random() % bytes.size();
       switch (random() % 3) {
-        case 0:
-          bytes[at] = kDamage[random() % kDamage.size()];
-          break;
-        case 1:
-          bytes.insert(at, 1, kDamage[random() % kDamage.size()]);
-          break;
-        default:
-          bytes.erase(at, 1 + random() % 3);
+        case 0: bytes[at] = kDamage[random() % kDamage.size()]; break;
+        case 1: bytes.insert(at, 1, kDamage[random() % kDamage.size()]); break;
+        default: bytes.erase(at, 1 + random() % 3);
       }
     }
     const Outcome whole = read_all(bytes);

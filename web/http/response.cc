@@ -29,16 +29,11 @@ constexpr std::size_t kDigitsMax = 20;
 // Framing, persistence and date are said once, by whoever knows: serialize_to().
 bool is_reserved(std::string_view name) noexcept {
   switch (name.size()) {
-    case 4:
-      return equals_ignoring_case(name, "date");
-    case 10:
-      return equals_ignoring_case(name, "connection");
-    case 14:
-      return equals_ignoring_case(name, "content-length");
-    case 17:
-      return equals_ignoring_case(name, "transfer-encoding");
-    default:
-      return false;
+    case 4: return equals_ignoring_case(name, "date");
+    case 10: return equals_ignoring_case(name, "connection");
+    case 14: return equals_ignoring_case(name, "content-length");
+    case 17: return equals_ignoring_case(name, "transfer-encoding");
+    default: return false;
   }
 }
 

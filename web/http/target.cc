@@ -189,20 +189,13 @@ Result<Target, TargetErrc> parse_connect(std::string_view raw) {
 
 std::string_view target_errc_text(TargetErrc reason) noexcept {
   switch (reason) {
-    case TargetErrc::illegal_character:
-      return "illegal character in request-target";
-    case TargetErrc::wrong_form:
-      return "request-target in the wrong form";
-    case TargetErrc::bad_authority:
-      return "malformed authority in request-target";
-    case TargetErrc::bad_escape:
-      return "malformed percent escape in path";
-    case TargetErrc::nul:
-      return "NUL in path";
-    case TargetErrc::bad_utf8:
-      return "path is not UTF-8";
-    case TargetErrc::above_root:
-      return "path leads above the root";
+    case TargetErrc::illegal_character: return "illegal character in request-target";
+    case TargetErrc::wrong_form: return "request-target in the wrong form";
+    case TargetErrc::bad_authority: return "malformed authority in request-target";
+    case TargetErrc::bad_escape: return "malformed percent escape in path";
+    case TargetErrc::nul: return "NUL in path";
+    case TargetErrc::bad_utf8: return "path is not UTF-8";
+    case TargetErrc::above_root: return "path leads above the root";
   }
   return "unknown";
 }

@@ -46,8 +46,7 @@ RouteTable::Match RouteTable::match(Request& request) const {
       return {.answer = Response::error(405, "METHOD_NOT_ALLOWED", "method not allowed",
                                         "the path is known, with other methods: see Allow")
                             .set("allow", allow_text(found.allowed))};
-    case RouteMatch::Outcome::not_found:
-      break;
+    case RouteMatch::Outcome::not_found: break;
   }
   return {.answer = Response::error(404, "NOT_FOUND", "not found", "no route has this path")};
 }
