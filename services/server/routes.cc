@@ -33,8 +33,8 @@ static_assert(kHello.find(kVersion) != std::string_view::npos);
 // Deeper JSON is refused: a tree of values is walked recursively.
 constexpr std::size_t kJsonDepthMax = 64;
 
-double seconds_between(runtime::Instant from, runtime::Instant to) {
-  return std::chrono::duration<double>(to - from).count();
+std::int64_t whole_seconds(runtime::Duration duration) {
+  return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
 }
 
 json::array loop_facts(runtime::EventLoopGroup& group, const json::storage_ptr& memory) {
@@ -56,9 +56,9 @@ Response status(const ServerFacts& facts) {
   const web::HttpStats http = facts.http_stats();
   json::object body(&memory);
   body["status"] = "ok";
-  body["time"] = std::chrono::duration_cast<std::chrono::seconds>(facts.clock.wall_now().time_since_epoch()).count();
+  body["time"] = whole_seconds(facts.clock.wall_now().time_since_epoch());
   body["version"] = kVersion;
-  body["uptime_seconds"] = seconds_between(facts.started, facts.clock.now());
+  body["uptime_seconds"] = whole_seconds(facts.clock.now() - facts.started);
   body["loops"] = facts.group.size();
   body["verticles"] = 0;
   body["in_flight"] = facts.gate.in_flight();

@@ -55,7 +55,7 @@ TEST_F(RoutesTest, TellsItsStatusInFiguresThatMove) {
   json::value status = ask_json("/api/status");
   EXPECT_EQ(status.at("status"), "ok");
   EXPECT_EQ(status.at("time"), 0);
-  EXPECT_EQ(status.at("uptime_seconds").to_number<double>(), 0.0);
+  EXPECT_EQ(status.at("uptime_seconds"), 0);
   EXPECT_EQ(status.at("loops").to_number<int>(), 2);
   EXPECT_EQ(status.at("in_flight").to_number<int>(), 0);
   EXPECT_EQ(status.at("capacity").to_number<int>(), 67);
@@ -72,7 +72,7 @@ TEST_F(RoutesTest, TellsItsStatusInFiguresThatMove) {
   group_->at(1).run_until_idle();
   status = ask_json("/api/status");
   EXPECT_EQ(status.at("time"), 90);
-  EXPECT_EQ(status.at("uptime_seconds").to_number<double>(), 90.0);
+  EXPECT_EQ(status.at("uptime_seconds"), 90);
   EXPECT_EQ(status.at("in_flight").to_number<int>(), 1);
   EXPECT_EQ(status.at("connections").to_number<int>(), 3);
   EXPECT_EQ(status.at("responses").at("2xx").to_number<int>(), 5);
@@ -104,7 +104,7 @@ TEST_F(RoutesTest, AnswersProbesBesideTheGate) {
   const auto permit = gate_.try_enter();
   const web::Response ready = ask("GET", "/ready");
   EXPECT_EQ(ready.status(), 200);
-  EXPECT_NEAR(json::parse(ready.body()).at("ccu_utilization").as_double(), 1.0 / 67, 1e-9);
+  EXPECT_NEAR(json::parse(ready.body()).at("ccu_utilization").as_double(), 1.0 / 67, 1e-4);
 }
 
 }  // namespace
