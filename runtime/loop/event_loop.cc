@@ -105,7 +105,7 @@ void EventLoop::do_io(Waiting waiting) {
   Duration timeout = Duration::zero();
   if (waiting == Waiting::yes) {
     parked_.store(true, std::memory_order_seq_cst);
-    if (!has_work() && !ring_.drained()) timeout = time_to_sleep();
+    if (!has_work() && !ring_.drained() && !poller_->has_pending()) timeout = time_to_sleep();
     if (timeout != Duration::zero()) {
       parks_.add();
       publish_stats();

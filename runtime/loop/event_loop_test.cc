@@ -1,7 +1,9 @@
 #include "runtime/loop/event_loop.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -9,12 +11,15 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "runtime/net/epoll_poller.h"
+#include "runtime/net/socket.h"
+#include "runtime/net/stream.h"
 #include "runtime/testing/manual_clock.h"
 
 namespace fluxor::runtime {
@@ -227,6 +232,39 @@ TEST(EventLoopThreads, WakesFromItsSleepInAsioForPostsOfBothKinds) {
     boost::asio::post(context, [&] { asio_posted.set_value(); });
     asio_posted.get_future().wait();
   }
+}
+
+class ClosedStream final : public StreamHandler {
+ public:
+  std::promise<void> closed;
+
+ private:
+  std::size_t on_data(std::span<char> bytes) override { return bytes.size(); }
+  void on_end() override {}
+  void on_drained() override {}
+  void on_closed(error_code) override { closed.set_value(); }
+};
+
+TEST(EventLoopThreads, TellsOfAClosedStreamBeforeItSleepsInAsio) {
+  RunningLoop running;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+  const Socket peer(ends[1]);
+  ClosedStream handler;
+  std::unique_ptr<Stream> stream;
+  ASSERT_TRUE(running.loop.post([&] {
+    running.loop.io_context();
+    stream = running.loop.poller().adopt(Socket(ends[0]), {});
+    ASSERT_TRUE(stream->start(handler));
+    stream->close();  // the kernel has nothing to say to this
+  }));
+  handler.closed.get_future().wait();
+  std::promise<void> gone;
+  ASSERT_TRUE(running.loop.post([&] {
+    stream.reset();
+    gone.set_value();
+  }));
+  gone.get_future().wait();
 }
 
 TEST(EventLoopThreads, SleepsUntilTheNextDeadline) {
