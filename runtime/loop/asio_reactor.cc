@@ -19,23 +19,34 @@ void AsioReactor::watch() {
   });
 }
 
-template <typename Run>
-void AsioReactor::counted(Run&& run) {
-  watch();
+template <typename RunOne>
+bool AsioReactor::counted(RunOne&& run_one) {
+  std::size_t count = 0;
   try {
-    ran_ += run();
+    count = run_one();
   } catch (...) {
     ++ran_;
     throw;
   }
+  ran_ += count;
+  if (count != 0) return true;
+  // Somebody stopped the context: it is the loop's and lives as long; a stopped one would neither run nor wait.
+  if (!context_.stopped()) return false;
+  context_.restart();
+  return true;
 }
 
 void AsioReactor::poll() {
-  counted([this] { return context_.poll(); });
+  watch();
+  for (int i = 0; i < kPollBudget; ++i) {
+    if (!counted([this] { return context_.poll_one(); })) return;
+  }
 }
 
 void AsioReactor::wait(Duration timeout) {
-  counted([&] { return timeout == Poller::kForever ? context_.run_one() : context_.run_one_for(timeout); });
+  watch();
+  static_cast<void>(
+      counted([&] { return timeout == Poller::kForever ? context_.run_one() : context_.run_one_for(timeout); }));
 }
 
 }  // namespace fluxor::runtime

@@ -177,6 +177,32 @@ TEST_F(EventLoopTest, SurvivesAHandlerOfItsIoContextThatThrows) {
   EXPECT_EQ(after, 1);
 }
 
+TEST_F(EventLoopTest, ServesTheRestWhenHandlersOfItsIoContextNeverEnd) {
+  constexpr int kMany = 100'000;
+  int runs = 0;
+  std::function<void()> again = [&] {
+    if (++runs < kMany) boost::asio::post(loop.io_context(), [&] { again(); });
+  };
+  again();
+  loop.run_turn();
+  EXPECT_LT(runs, kMany);
+}
+
+TEST_F(EventLoopTest, CountsEveryHandlerOfItsIoContextOnce) {
+  for (int i = 0; i < 3; ++i) boost::asio::post(loop.io_context(), [] {});
+  boost::asio::post(loop.io_context(), [] { throw std::runtime_error("from asio"); });
+  loop.run_until_idle();
+  EXPECT_EQ(loop.stats().io_events, 4U);
+}
+
+TEST_F(EventLoopTest, GoesOnWithItsIoContextAfterSomebodyStoppedThat) {
+  loop.io_context().stop();
+  int ran = 0;
+  boost::asio::post(loop.io_context(), [&] { ++ran; });
+  loop.run_until_idle();
+  EXPECT_EQ(ran, 1);
+}
+
 // With real threads and the machine's clock.
 class RunningLoop {
  public:
