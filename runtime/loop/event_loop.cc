@@ -77,7 +77,7 @@ void EventLoop::guarded(Stage&& stage) {
 
 void EventLoop::turn(Waiting waiting) {
   const CurrentLoop current(*this);
-  now_ = clock_.now();
+  read_clock();
   guarded([this] { control_.run_all(); });
   guarded([this] { run_ring(); });
   guarded([this] { ready_.run_queued(); });
@@ -112,14 +112,20 @@ void EventLoop::do_io(Waiting waiting) {
     }
   }
   if (asio_ != nullptr) {
+    now_is_old_ = timeout != Duration::zero();  // Asio runs a handler before we are awake ourselves
     guarded([&] { timeout == Duration::zero() ? asio_->poll() : asio_->wait(timeout); });
     timeout = Duration::zero();
   }
   poller_->wait(timeout);
   parked_.store(false, std::memory_order_relaxed);
-  if (waiting == Waiting::yes) now_ = clock_.now();
+  if (waiting == Waiting::yes) read_clock();
   last_io_ = now_;
   guarded([this] { poller_->dispatch(); });
+}
+
+void EventLoop::read_clock() const noexcept {
+  now_ = clock_.now();
+  now_is_old_ = false;
 }
 
 Duration EventLoop::time_to_sleep() const noexcept {

@@ -123,11 +123,14 @@ class EventLoop {
 
   // All below: thread loop.
 
-  // Time as of this turn: one read of the clock serves all that runs in it.
-  Instant now() const noexcept { return now_; }
+  // Time as of this turn, or of waking up in it: one read of the clock serves all that runs.
+  Instant now() const noexcept {
+    if (now_is_old_) read_clock();
+    return now_;
+  }
   const Clock& clock() const noexcept { return clock_; }
   void arm(Timer& timer, Instant deadline) noexcept { timers_.arm(timer, deadline); }
-  void arm_after(Timer& timer, Duration delay) noexcept { timers_.arm(timer, now_ + delay); }
+  void arm_after(Timer& timer, Duration delay) noexcept { timers_.arm(timer, now() + delay); }
   void cancel(Timer& timer) noexcept { timers_.cancel(timer); }
   void make_ready(ReadyNode& node) noexcept { ready_.push(node); }
   Poller& poller() noexcept { return *poller_; }
@@ -158,6 +161,7 @@ class EventLoop {
   void turn(Waiting waiting);
   void run_ring();
   void do_io(Waiting waiting);
+  void read_clock() const noexcept;
   Duration time_to_sleep() const noexcept;
   bool has_work() const noexcept;
   // Runs `stage` and reports what it throws; the other stages go on.
@@ -173,7 +177,8 @@ class EventLoop {
   StopNode stop_{*this};
   ControlLane control_;
   ReadyQueue ready_;
-  Instant now_;
+  mutable Instant now_;
+  mutable bool now_is_old_ = false;  // we slept; whoever asks first reads the clock
   Instant last_io_;
   TimerWheel timers_;
   std::unique_ptr<AsioReactor> asio_;

@@ -15,6 +15,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "runtime/net/epoll_poller.h"
@@ -203,21 +204,23 @@ TEST_F(EventLoopTest, GoesOnWithItsIoContextAfterSomebodyStoppedThat) {
   EXPECT_EQ(ran, 1);
 }
 
-// With real threads and the machine's clock.
-class RunningLoop {
+// With real threads, and by default the machine's clock.
+template <typename LoopClock>
+class RunningLoopOn {
  public:
-  RunningLoop() : thread_([this] { loop.run(); }) {}
-  ~RunningLoop() {
+  RunningLoopOn() : thread_([this] { loop.run(); }) {}
+  ~RunningLoopOn() {
     loop.stop();
     thread_.join();
   }
 
-  SystemClock clock;
+  LoopClock clock;
   EventLoop loop{{.ring_capacity = 1024}, clock, EpollPoller::create().value(), nullptr};
 
  private:
   std::thread thread_;
 };
+using RunningLoop = RunningLoopOn<SystemClock>;
 
 TEST(EventLoopThreads, WakesFromItsSleepForAPost) {
   RunningLoop running;
@@ -323,6 +326,18 @@ TEST(EventLoopThreads, RunsATimerOfAsioWhileItSleeps) {
     gone.set_value();
   }));
   gone.get_future().wait();
+}
+
+TEST(EventLoopThreads, TellsAHandlerOfAsioThatWokeItTheTimeItWokeAt) {
+  RunningLoopOn<ManualClock> running;
+  std::promise<std::pair<boost::asio::io_context*, std::uint64_t>> made;
+  ASSERT_TRUE(running.loop.post([&] { made.set_value({&running.loop.io_context(), running.loop.stats().parks}); }));
+  const auto [context, parks] = made.get_future().get();
+  while (running.loop.stats().parks == parks) std::this_thread::yield();  // asleep, or as good as
+  running.clock.advance(10s);
+  std::promise<Instant> told;
+  boost::asio::post(*context, [&] { told.set_value(running.loop.now()); });
+  EXPECT_EQ(told.get_future().get(), running.clock.now());
 }
 
 TEST(EventLoopThreads, LosesNoPostWhileItFallsAsleepAgainAndAgain) {
