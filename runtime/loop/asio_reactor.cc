@@ -1,5 +1,7 @@
 #include "runtime/loop/asio_reactor.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "runtime/net/poller.h"
@@ -45,8 +47,10 @@ void AsioReactor::poll() {
 
 void AsioReactor::wait(Duration timeout) {
   watch();
+  // Asio adds the limit to a time of its own; a day fits whatever that is, and waking up once a day costs nothing.
+  const Duration limit = std::min<Duration>(timeout, std::chrono::hours(24));
   static_cast<void>(
-      counted([&] { return timeout == Poller::kForever ? context_.run_one() : context_.run_one_for(timeout); }));
+      counted([&] { return timeout == Poller::kForever ? context_.run_one() : context_.run_one_for(limit); }));
 }
 
 }  // namespace fluxor::runtime

@@ -130,7 +130,7 @@ class EventLoop {
   }
   const Clock& clock() const noexcept { return clock_; }
   void arm(Timer& timer, Instant deadline) noexcept { timers_.arm(timer, deadline); }
-  void arm_after(Timer& timer, Duration delay) noexcept { timers_.arm(timer, now() + delay); }
+  void arm_after(Timer& timer, Duration delay) noexcept { timers_.arm(timer, later(now(), delay)); }
   void cancel(Timer& timer) noexcept { timers_.cancel(timer); }
   void make_ready(ReadyNode& node) noexcept { ready_.push(node); }
   Poller& poller() noexcept { return *poller_; }

@@ -144,6 +144,13 @@ TEST_F(EventLoopTest, FiresTimersOnItsOwnClock) {
   EXPECT_EQ(loop.stats().timers_fired, 1U);
 }
 
+TEST_F(EventLoopTest, ArmsATimerForeverWhenTheDelayIsBeyondTheEndOfTime) {
+  TestTimer timer([] { ADD_FAILURE() << "it is due never"; });
+  loop.arm_after(timer, Duration::max());
+  loop.run_until_idle();
+  EXPECT_EQ(timer.deadline(), kNever);
+}
+
 TEST_F(EventLoopTest, RunsWhatWasAcceptedBeforeItStopsAndRefusesTheRest) {
   int ran = 0;
   for (int i = 0; i < 8; ++i) {
@@ -309,6 +316,25 @@ TEST(EventLoopThreads, SleepsUntilTheNextDeadline) {
     }));
     EXPECT_GE(late.get_future().get(), 0ms);
   }
+}
+
+TEST(EventLoopThreads, SleepsInAsioForATimerFartherAwayThanAsioCanCount) {
+  RunningLoop running;
+  TestTimer timer([] { ADD_FAILURE() << "not in our time"; });
+  std::promise<std::uint64_t> armed;
+  ASSERT_TRUE(running.loop.post([&] {
+    running.loop.io_context();
+    running.loop.arm(timer, kNever - 1ns);
+    armed.set_value(running.loop.stats().parks);
+  }));
+  const std::uint64_t parks = armed.get_future().get();
+  while (running.loop.stats().parks == parks) std::this_thread::yield();
+  std::promise<void> done;
+  ASSERT_TRUE(running.loop.post([&] {
+    running.loop.cancel(timer);
+    done.set_value();
+  }));
+  done.get_future().wait();
 }
 
 TEST(EventLoopThreads, RunsATimerOfAsioWhileItSleeps) {
