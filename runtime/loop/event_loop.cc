@@ -71,7 +71,12 @@ void EventLoop::guarded(Stage&& stage) {
     stage();
   } catch (...) {
     failures_.add();
-    if (on_failure_) on_failure_(*this, std::current_exception());
+    if (!on_failure_) return;
+    try {
+      on_failure_(*this, std::current_exception());
+    } catch (...) {
+      failures_.add();  // there is nobody left to tell
+    }
   }
 }
 

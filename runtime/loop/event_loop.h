@@ -42,7 +42,7 @@ struct EventLoopStats {
   std::uint64_t timers_fired = 0;
   std::uint64_t io_events = 0;
   std::uint64_t ring_refused = 0;  // posts that were told overloaded or closed
-  std::uint64_t failures = 0;      // exceptions that came out of any of the above
+  std::uint64_t failures = 0;      // exceptions that came out of any of the above, or of the failure handler
   std::uint64_t turns = 0;
   std::uint64_t parks = 0;       // turns that ended asleep
   std::uint64_t wake_ups = 0;    // times another thread had to wake it
@@ -70,6 +70,7 @@ struct EventLoopStats {
 class EventLoop {
  public:
   // Called on the loop with every exception that came out of an event, a timer, a node or a stream's handler.
+  // What it throws itself is counted, and told nobody.
   using FailureHandler = std::function<void(EventLoop& loop, const std::exception_ptr& failure)>;
 
   // `clock` must outlive the loop.

@@ -104,6 +104,18 @@ TEST_F(EventLoopTest, HandlesTheOtherEventsWhenOneThrows) {
   EXPECT_EQ(loop.stats().ring_events, 8U);
 }
 
+TEST(EventLoop, SurvivesAFailureHandlerThatThrows) {
+  const ManualClock clock;
+  EventLoop loop({}, clock, EpollPoller::create().value(),
+                 [](EventLoop&, const std::exception_ptr&) { throw std::runtime_error("from the failure handler"); });
+  int handled = 0;
+  ASSERT_TRUE(loop.post([] { throw std::runtime_error("event"); }));
+  ASSERT_TRUE(loop.post([&] { ++handled; }));
+  EXPECT_NO_THROW(loop.run_until_idle());
+  EXPECT_EQ(handled, 1);
+  EXPECT_EQ(loop.stats().failures, 2U);
+}
+
 TEST_F(EventLoopTest, ServesTimersBetweenTheEventsOfAFlood) {
   int events_before_timer = 0;
   TestTimer timer([&] { loop.stop(); });
