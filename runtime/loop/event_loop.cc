@@ -81,6 +81,7 @@ void EventLoop::guarded(Stage&& stage) {
 }
 
 void EventLoop::turn(Waiting waiting) {
+  FLUXOR_CHECK(current_loop != this, "turns of a loop do not nest");
   const CurrentLoop current(*this);
   read_clock();
   guarded([this] { control_.run_all(); });

@@ -223,6 +223,16 @@ TEST_F(EventLoopTest, GoesOnWithItsIoContextAfterSomebodyStoppedThat) {
   EXPECT_EQ(ran, 1);
 }
 
+TEST(EventLoopDeathTest, StopsWhenATurnIsMadeInsideATurnOfTheSameLoop) {
+  const ManualClock clock;
+  EventLoop loop({}, clock, EpollPoller::create().value(), nullptr);
+  int runs = 0;
+  ASSERT_TRUE(loop.post([&] {
+    if (++runs == 1) loop.run_turn();  // would run this very event a second time
+  }));
+  EXPECT_DEATH(loop.run_turn(), "turns of a loop do not nest");
+}
+
 // With real threads, and by default the machine's clock.
 template <typename LoopClock>
 class RunningLoopOn {
