@@ -165,6 +165,8 @@ void EpollStream::flush() {
     const std::size_t sent = send_now({&rest, 1});
     if (!socket_.valid() || close_reason_.failed()) return;
     unsent_begin_ += sent;
+    // Else a stream that never runs dry would keep all it ever sent.  No byte is moved for less than one that was sent.
+    if (unsent_begin_ >= unsent_bytes()) unsent_.erase(0, std::exchange(unsent_begin_, 0));
   }
   if (unsent_bytes() == 0) {
     std::string().swap(unsent_);
