@@ -243,6 +243,37 @@ TEST_F(EpollStreamTest, KeepsItsMemoryWhileTheUnsentBytesNeverRunOut) {
   EXPECT_LT(largest_allocation, 200'000U);
 }
 
+// A child process between fork and exec has one, for example.
+TEST_F(EpollStreamTest, HearsNothingMoreOnceClosedThoughSomebodyHasACopyOfItsDescriptor) {
+  Pair pair = make_pair();
+  peer = std::move(pair.theirs);
+  const Socket copy(::dup(pair.ours.descriptor()));
+  stream = poller->adopt(std::move(pair.ours), {});
+  ASSERT_TRUE(stream->start(recorder));
+  stream->close();
+  poll();
+  EXPECT_EQ(recorder.closes.size(), 1U);
+  const std::uint64_t told = poller->told();
+  send(peer, "x");
+  poll();
+  EXPECT_EQ(poller->told(), told);
+}
+
+TEST_F(EpollStreamTest, HearsNothingMoreOnceDestroyedThoughSomebodyHasACopyOfItsDescriptor) {
+  Pair pair = make_pair();
+  peer = std::move(pair.theirs);
+  const Socket copy(::dup(pair.ours.descriptor()));
+  stream = poller->adopt(std::move(pair.ours), {});
+  ASSERT_TRUE(stream->start(recorder));
+  stream.reset();
+  const std::uint64_t told = poller->told();
+  send(peer, "x");
+  poller->wait(Duration::zero());
+  EXPECT_FALSE(poller->has_pending());
+  if (!poller->has_pending()) poller->dispatch();
+  EXPECT_EQ(poller->told(), told);
+}
+
 TEST_F(EpollStreamTest, TellsACloseOnceAndNeverFromInsideTheCall) {
   open();
   stream->close();

@@ -25,7 +25,10 @@ error_code system_error(int number) noexcept { return {number, boost::system::sy
 EpollStream::EpollStream(EpollPoller& poller, Socket socket, const StreamOptions& options)
     : poller_(poller), socket_(std::move(socket)), options_(options) {}
 
-EpollStream::~EpollStream() { poller_.forget(*this); }
+EpollStream::~EpollStream() {
+  if (socket_.valid() && handler_ != nullptr) poller_.remove(socket_.descriptor());
+  poller_.forget(*this);
+}
 
 Result<void> EpollStream::start(StreamHandler& handler) {
   affinity_.check();
@@ -202,6 +205,8 @@ void EpollStream::finish() {
 void EpollStream::close() {
   affinity_.check();
   if (!socket_.valid()) return;
+  // The kernel does that by itself only when nobody has a copy of the descriptor; a child process may, until it execs.
+  if (handler_ != nullptr) poller_.remove(socket_.descriptor());
   socket_.reset();
   poller_.call_later(*this);
 }
