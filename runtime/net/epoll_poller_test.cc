@@ -243,6 +243,16 @@ TEST_F(EpollStreamTest, KeepsItsMemoryWhileTheUnsentBytesNeverRunOut) {
   EXPECT_LT(largest_allocation, 200'000U);
 }
 
+TEST_F(EpollStreamTest, DoesNotBlockOnASocketThatWould) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+  peer = Socket(ends[1]);
+  stream = poller->adopt(Socket(ends[0]), {});
+  ASSERT_TRUE(stream->start(recorder));
+  stream->write(std::string(4'000'000, 'x'));
+  EXPECT_GT(stream->unsent_bytes(), 0U);
+}
+
 // A child process between fork and exec has one, for example.
 TEST_F(EpollStreamTest, HearsNothingMoreOnceClosedThoughSomebodyHasACopyOfItsDescriptor) {
   Pair pair = make_pair();

@@ -142,12 +142,12 @@ std::size_t EpollStream::send_now(std::span<const std::string_view> pieces) {
     ssize_t taken;
     do {
       if (count == 1) {
-        taken = send_bytes(socket_.descriptor(), parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+        taken = send_bytes(socket_.descriptor(), parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
       } else {
         msghdr message{};
         message.msg_iov = parts.data();
         message.msg_iovlen = count;
-        taken = ::sendmsg(socket_.descriptor(), &message, MSG_NOSIGNAL);
+        taken = ::sendmsg(socket_.descriptor(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
       }
     } while (taken < 0 && errno == EINTR);
     if (taken < 0) {
