@@ -13,6 +13,11 @@ using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono:
 // Later than everything; a loop whose next timer is `kNever` parks until it is woken.
 inline constexpr Instant kNever = Instant::max();
 
+// The moment `delay` after `from`; kNever when it lies beyond what an Instant can say.
+constexpr Instant later(Instant from, Duration delay) noexcept {
+  return delay > Duration::zero() && from > kNever - delay ? kNever : from + delay;
+}
+
 // Where time comes from.  Nothing in Fluxor reads a clock by itself, so that a test can run a whole system on time
 // that moves only when it says so.
 //

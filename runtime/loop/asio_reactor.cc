@@ -1,5 +1,7 @@
 #include "runtime/loop/asio_reactor.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "runtime/net/poller.h"
@@ -19,23 +21,36 @@ void AsioReactor::watch() {
   });
 }
 
-template <typename Run>
-void AsioReactor::counted(Run&& run) {
-  watch();
+template <typename RunOne>
+bool AsioReactor::counted(RunOne&& run_one) {
+  std::size_t count = 0;
   try {
-    ran_ += run();
+    count = run_one();
   } catch (...) {
     ++ran_;
     throw;
   }
+  ran_ += count;
+  if (count != 0) return true;
+  // Somebody stopped the context: it is the loop's and lives as long; a stopped one would neither run nor wait.
+  if (!context_.stopped()) return false;
+  context_.restart();
+  return true;
 }
 
 void AsioReactor::poll() {
-  counted([this] { return context_.poll(); });
+  watch();
+  for (int i = 0; i < kPollBudget; ++i) {
+    if (!counted([this] { return context_.poll_one(); })) return;
+  }
 }
 
 void AsioReactor::wait(Duration timeout) {
-  counted([&] { return timeout == Poller::kForever ? context_.run_one() : context_.run_one_for(timeout); });
+  watch();
+  // Asio adds the limit to a time of its own; a day fits whatever that is, and waking up once a day costs nothing.
+  const Duration limit = std::min<Duration>(timeout, std::chrono::hours(24));
+  static_cast<void>(
+      counted([&] { return timeout == Poller::kForever ? context_.run_one() : context_.run_one_for(limit); }));
 }
 
 }  // namespace fluxor::runtime

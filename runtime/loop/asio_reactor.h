@@ -21,7 +21,8 @@ class AsioReactor {
 
   boost::asio::io_context& context() noexcept { return context_; }
 
-  // Runs what is ready, without waiting.  What a handler throws passes through.
+  // Runs what is ready, without waiting; at most kPollBudget handlers, so that those which start each other do not hold
+  // the loop.  What a handler throws passes through, the rest waits for the next call.
   void poll();
   // Waits until one handler has run, the poller has something, or `timeout` has passed.
   void wait(Duration timeout);
@@ -30,9 +31,12 @@ class AsioReactor {
   std::uint64_t ran() const noexcept { return ran_; }
 
  private:
+  static constexpr int kPollBudget = 256;
+
   void watch();
-  template <typename Run>
-  void counted(Run&& run);
+  // Runs at most one handler; whether it is worth trying again.
+  template <typename RunOne>
+  bool counted(RunOne&& run_one);
 
   boost::asio::io_context context_;
   // Without outstanding work a context stops, and stays stopped.

@@ -71,13 +71,19 @@ void EventLoop::guarded(Stage&& stage) {
     stage();
   } catch (...) {
     failures_.add();
-    if (on_failure_) on_failure_(*this, std::current_exception());
+    if (!on_failure_) return;
+    try {
+      on_failure_(*this, std::current_exception());
+    } catch (...) {
+      failures_.add();  // there is nobody left to tell
+    }
   }
 }
 
 void EventLoop::turn(Waiting waiting) {
+  FLUXOR_CHECK(current_loop != this, "turns of a loop do not nest");
   const CurrentLoop current(*this);
-  now_ = clock_.now();
+  read_clock();
   guarded([this] { control_.run_all(); });
   guarded([this] { run_ring(); });
   guarded([this] { ready_.run_queued(); });
@@ -105,21 +111,27 @@ void EventLoop::do_io(Waiting waiting) {
   Duration timeout = Duration::zero();
   if (waiting == Waiting::yes) {
     parked_.store(true, std::memory_order_seq_cst);
-    if (!has_work() && !ring_.drained()) timeout = time_to_sleep();
+    if (!has_work() && !ring_.drained() && !poller_->has_pending()) timeout = time_to_sleep();
     if (timeout != Duration::zero()) {
       parks_.add();
       publish_stats();
     }
   }
   if (asio_ != nullptr) {
+    now_is_old_ = timeout != Duration::zero();  // Asio runs a handler before we are awake ourselves
     guarded([&] { timeout == Duration::zero() ? asio_->poll() : asio_->wait(timeout); });
     timeout = Duration::zero();
   }
   poller_->wait(timeout);
   parked_.store(false, std::memory_order_relaxed);
-  if (waiting == Waiting::yes) now_ = clock_.now();
+  if (waiting == Waiting::yes) read_clock();
   last_io_ = now_;
   guarded([this] { poller_->dispatch(); });
+}
+
+void EventLoop::read_clock() const noexcept {
+  now_ = clock_.now();
+  now_is_old_ = false;
 }
 
 Duration EventLoop::time_to_sleep() const noexcept {

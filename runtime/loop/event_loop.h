@@ -42,7 +42,7 @@ struct EventLoopStats {
   std::uint64_t timers_fired = 0;
   std::uint64_t io_events = 0;
   std::uint64_t ring_refused = 0;  // posts that were told overloaded or closed
-  std::uint64_t failures = 0;      // exceptions that came out of any of the above
+  std::uint64_t failures = 0;      // exceptions that came out of any of the above, or of the failure handler
   std::uint64_t turns = 0;
   std::uint64_t parks = 0;       // turns that ended asleep
   std::uint64_t wake_ups = 0;    // times another thread had to wake it
@@ -70,6 +70,7 @@ struct EventLoopStats {
 class EventLoop {
  public:
   // Called on the loop with every exception that came out of an event, a timer, a node or a stream's handler.
+  // What it throws itself is counted, and told nobody.
   using FailureHandler = std::function<void(EventLoop& loop, const std::exception_ptr& failure)>;
 
   // `clock` must outlive the loop.
@@ -123,11 +124,14 @@ class EventLoop {
 
   // All below: thread loop.
 
-  // Time as of this turn: one read of the clock serves all that runs in it.
-  Instant now() const noexcept { return now_; }
+  // Time as of this turn, or of waking up in it: one read of the clock serves all that runs.
+  Instant now() const noexcept {
+    if (now_is_old_) read_clock();
+    return now_;
+  }
   const Clock& clock() const noexcept { return clock_; }
   void arm(Timer& timer, Instant deadline) noexcept { timers_.arm(timer, deadline); }
-  void arm_after(Timer& timer, Duration delay) noexcept { timers_.arm(timer, now_ + delay); }
+  void arm_after(Timer& timer, Duration delay) noexcept { timers_.arm(timer, later(now(), delay)); }
   void cancel(Timer& timer) noexcept { timers_.cancel(timer); }
   void make_ready(ReadyNode& node) noexcept { ready_.push(node); }
   Poller& poller() noexcept { return *poller_; }
@@ -158,6 +162,7 @@ class EventLoop {
   void turn(Waiting waiting);
   void run_ring();
   void do_io(Waiting waiting);
+  void read_clock() const noexcept;
   Duration time_to_sleep() const noexcept;
   bool has_work() const noexcept;
   // Runs `stage` and reports what it throws; the other stages go on.
@@ -173,7 +178,8 @@ class EventLoop {
   StopNode stop_{*this};
   ControlLane control_;
   ReadyQueue ready_;
-  Instant now_;
+  mutable Instant now_;
+  mutable bool now_is_old_ = false;  // we slept; whoever asks first reads the clock
   Instant last_io_;
   TimerWheel timers_;
   std::unique_ptr<AsioReactor> asio_;

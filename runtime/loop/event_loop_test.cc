@@ -1,7 +1,9 @@
 #include "runtime/loop/event_loop.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -9,12 +11,16 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "runtime/net/epoll_poller.h"
+#include "runtime/net/socket.h"
+#include "runtime/net/stream.h"
 #include "runtime/testing/manual_clock.h"
 
 namespace fluxor::runtime {
@@ -98,6 +104,18 @@ TEST_F(EventLoopTest, HandlesTheOtherEventsWhenOneThrows) {
   EXPECT_EQ(loop.stats().ring_events, 8U);
 }
 
+TEST(EventLoop, SurvivesAFailureHandlerThatThrows) {
+  const ManualClock clock;
+  EventLoop loop({}, clock, EpollPoller::create().value(),
+                 [](EventLoop&, const std::exception_ptr&) { throw std::runtime_error("from the failure handler"); });
+  int handled = 0;
+  ASSERT_TRUE(loop.post([] { throw std::runtime_error("event"); }));
+  ASSERT_TRUE(loop.post([&] { ++handled; }));
+  EXPECT_NO_THROW(loop.run_until_idle());
+  EXPECT_EQ(handled, 1);
+  EXPECT_EQ(loop.stats().failures, 2U);
+}
+
 TEST_F(EventLoopTest, ServesTimersBetweenTheEventsOfAFlood) {
   int events_before_timer = 0;
   TestTimer timer([&] { loop.stop(); });
@@ -138,6 +156,13 @@ TEST_F(EventLoopTest, FiresTimersOnItsOwnClock) {
   EXPECT_EQ(loop.stats().timers_fired, 1U);
 }
 
+TEST_F(EventLoopTest, ArmsATimerForeverWhenTheDelayIsBeyondTheEndOfTime) {
+  TestTimer timer([] { ADD_FAILURE() << "it is due never"; });
+  loop.arm_after(timer, Duration::max());
+  loop.run_until_idle();
+  EXPECT_EQ(timer.deadline(), kNever);
+}
+
 TEST_F(EventLoopTest, RunsWhatWasAcceptedBeforeItStopsAndRefusesTheRest) {
   int ran = 0;
   for (int i = 0; i < 8; ++i) {
@@ -172,21 +197,59 @@ TEST_F(EventLoopTest, SurvivesAHandlerOfItsIoContextThatThrows) {
   EXPECT_EQ(after, 1);
 }
 
-// With real threads and the machine's clock.
-class RunningLoop {
+TEST_F(EventLoopTest, ServesTheRestWhenHandlersOfItsIoContextNeverEnd) {
+  constexpr int kMany = 100'000;
+  int runs = 0;
+  std::function<void()> again = [&] {
+    if (++runs < kMany) boost::asio::post(loop.io_context(), [&] { again(); });
+  };
+  again();
+  loop.run_turn();
+  EXPECT_LT(runs, kMany);
+}
+
+TEST_F(EventLoopTest, CountsEveryHandlerOfItsIoContextOnce) {
+  for (int i = 0; i < 3; ++i) boost::asio::post(loop.io_context(), [] {});
+  boost::asio::post(loop.io_context(), [] { throw std::runtime_error("from asio"); });
+  loop.run_until_idle();
+  EXPECT_EQ(loop.stats().io_events, 4U);
+}
+
+TEST_F(EventLoopTest, GoesOnWithItsIoContextAfterSomebodyStoppedThat) {
+  loop.io_context().stop();
+  int ran = 0;
+  boost::asio::post(loop.io_context(), [&] { ++ran; });
+  loop.run_until_idle();
+  EXPECT_EQ(ran, 1);
+}
+
+TEST(EventLoopDeathTest, StopsWhenATurnIsMadeInsideATurnOfTheSameLoop) {
+  const ManualClock clock;
+  EventLoop loop({}, clock, EpollPoller::create().value(), nullptr);
+  int runs = 0;
+  ASSERT_TRUE(loop.post([&] {
+    if (++runs == 1) loop.run_turn();  // would run this very event a second time
+  }));
+  EXPECT_DEATH(loop.run_turn(), "turns of a loop do not nest");
+}
+
+// With real threads, and by default the machine's clock.
+template <typename LoopClock>
+class RunningLoopOn {
  public:
-  RunningLoop() : thread_([this] { loop.run(); }) {}
-  ~RunningLoop() {
+  RunningLoopOn() : thread_([this] { loop.run(); }) {}
+  ~RunningLoopOn() {
     loop.stop();
     thread_.join();
   }
 
-  SystemClock clock;
+  LoopClock clock;
   EventLoop loop{{.ring_capacity = 1024}, clock, EpollPoller::create().value(), nullptr};
 
  private:
   std::thread thread_;
 };
+using RunningLoop = RunningLoopOn<SystemClock>;
 
 TEST(EventLoopThreads, WakesFromItsSleepForAPost) {
   RunningLoop running;
@@ -229,6 +292,39 @@ TEST(EventLoopThreads, WakesFromItsSleepInAsioForPostsOfBothKinds) {
   }
 }
 
+class ClosedStream final : public StreamHandler {
+ public:
+  std::promise<void> closed;
+
+ private:
+  std::size_t on_data(std::span<char> bytes) override { return bytes.size(); }
+  void on_end() override {}
+  void on_drained() override {}
+  void on_closed(error_code) override { closed.set_value(); }
+};
+
+TEST(EventLoopThreads, TellsOfAClosedStreamBeforeItSleepsInAsio) {
+  RunningLoop running;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+  const Socket peer(ends[1]);
+  ClosedStream handler;
+  std::unique_ptr<Stream> stream;
+  ASSERT_TRUE(running.loop.post([&] {
+    running.loop.io_context();
+    stream = running.loop.poller().adopt(Socket(ends[0]), {});
+    ASSERT_TRUE(stream->start(handler));
+    stream->close();  // the kernel has nothing to say to this
+  }));
+  handler.closed.get_future().wait();
+  std::promise<void> gone;
+  ASSERT_TRUE(running.loop.post([&] {
+    stream.reset();
+    gone.set_value();
+  }));
+  gone.get_future().wait();
+}
+
 TEST(EventLoopThreads, SleepsUntilTheNextDeadline) {
   RunningLoop running;
   for (const bool in_asio : {false, true}) {
@@ -242,6 +338,25 @@ TEST(EventLoopThreads, SleepsUntilTheNextDeadline) {
     }));
     EXPECT_GE(late.get_future().get(), 0ms);
   }
+}
+
+TEST(EventLoopThreads, SleepsInAsioForATimerFartherAwayThanAsioCanCount) {
+  RunningLoop running;
+  TestTimer timer([] { ADD_FAILURE() << "not in our time"; });
+  std::promise<std::uint64_t> armed;
+  ASSERT_TRUE(running.loop.post([&] {
+    running.loop.io_context();
+    running.loop.arm(timer, kNever - 1ns);
+    armed.set_value(running.loop.stats().parks);
+  }));
+  const std::uint64_t parks = armed.get_future().get();
+  while (running.loop.stats().parks == parks) std::this_thread::yield();
+  std::promise<void> done;
+  ASSERT_TRUE(running.loop.post([&] {
+    running.loop.cancel(timer);
+    done.set_value();
+  }));
+  done.get_future().wait();
 }
 
 TEST(EventLoopThreads, RunsATimerOfAsioWhileItSleeps) {
@@ -259,6 +374,18 @@ TEST(EventLoopThreads, RunsATimerOfAsioWhileItSleeps) {
     gone.set_value();
   }));
   gone.get_future().wait();
+}
+
+TEST(EventLoopThreads, TellsAHandlerOfAsioThatWokeItTheTimeItWokeAt) {
+  RunningLoopOn<ManualClock> running;
+  std::promise<std::pair<boost::asio::io_context*, std::uint64_t>> made;
+  ASSERT_TRUE(running.loop.post([&] { made.set_value({&running.loop.io_context(), running.loop.stats().parks}); }));
+  const auto [context, parks] = made.get_future().get();
+  while (running.loop.stats().parks == parks) std::this_thread::yield();  // asleep, or as good as
+  running.clock.advance(10s);
+  std::promise<Instant> told;
+  boost::asio::post(*context, [&] { told.set_value(running.loop.now()); });
+  EXPECT_EQ(told.get_future().get(), running.clock.now());
 }
 
 TEST(EventLoopThreads, LosesNoPostWhileItFallsAsleepAgainAndAgain) {

@@ -54,9 +54,13 @@ int EpollPoller::wait_for_events(Duration timeout) noexcept {
 
 void EpollPoller::wait(Duration timeout) {
   if (events_next_ < events_count_) return;  // left over from a dispatch() that a handler broke off
-  const bool calls_wait = !later_.empty() || !running_later_.empty();
+  const Duration patience = has_pending() ? Duration::zero() : timeout;
   events_next_ = 0;
-  events_count_ = std::max(0, wait_for_events(calls_wait ? Duration::zero() : timeout));
+  events_count_ = std::max(0, wait_for_events(patience));
+}
+
+bool EpollPoller::has_pending() const noexcept {
+  return events_next_ < events_count_ || !later_.empty() || !running_later_.empty();
 }
 
 void EpollPoller::dispatch() {

@@ -27,6 +27,7 @@ class EpollPoller final : public Poller {
   ~EpollPoller() override;
 
   void wait(Duration timeout) override;
+  bool has_pending() const noexcept override;
   void dispatch() override;
   std::uint64_t told() const noexcept override { return told_; }
   void wake() noexcept override;

@@ -3,15 +3,32 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
+
+namespace {
+std::atomic<std::size_t> largest_allocation{0};
+}
+
+void* operator new(std::size_t bytes) {
+  largest_allocation = std::max(largest_allocation.load(), bytes);
+  void* memory = std::malloc(bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace fluxor::runtime {
 namespace {
@@ -205,6 +222,66 @@ TEST_F(EpollStreamTest, EndsItsHalfOnlyWhenAllIsSent) {
   }
   EXPECT_EQ(got, bytes);
   EXPECT_TRUE(at_end(peer));
+}
+
+TEST_F(EpollStreamTest, KeepsItsMemoryWhileTheUnsentBytesNeverRunOut) {
+  open(4096, {.unsent_high_bytes = 20'000, .unsent_low_bytes = 10'000});
+  const std::string line(1000, 'x');
+  const std::size_t wanted = 1'000'000;
+  std::size_t written = 0;
+  std::size_t got = 0;
+  largest_allocation = 0;
+  while (got < wanted) {
+    while (stream->unsent_bytes() < 20'000) {
+      stream->write(line);
+      written += line.size();
+    }
+    got += receive(peer).size();
+    poll(1);
+  }
+  EXPECT_GT(written, wanted);
+  EXPECT_LT(largest_allocation, 200'000U);
+}
+
+TEST_F(EpollStreamTest, DoesNotBlockOnASocketThatWould) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+  peer = Socket(ends[1]);
+  stream = poller->adopt(Socket(ends[0]), {});
+  ASSERT_TRUE(stream->start(recorder));
+  stream->write(std::string(4'000'000, 'x'));
+  EXPECT_GT(stream->unsent_bytes(), 0U);
+}
+
+// A child process between fork and exec has one, for example.
+TEST_F(EpollStreamTest, HearsNothingMoreOnceClosedThoughSomebodyHasACopyOfItsDescriptor) {
+  Pair pair = make_pair();
+  peer = std::move(pair.theirs);
+  const Socket copy(::dup(pair.ours.descriptor()));
+  stream = poller->adopt(std::move(pair.ours), {});
+  ASSERT_TRUE(stream->start(recorder));
+  stream->close();
+  poll();
+  EXPECT_EQ(recorder.closes.size(), 1U);
+  const std::uint64_t told = poller->told();
+  send(peer, "x");
+  poll();
+  EXPECT_EQ(poller->told(), told);
+}
+
+TEST_F(EpollStreamTest, HearsNothingMoreOnceDestroyedThoughSomebodyHasACopyOfItsDescriptor) {
+  Pair pair = make_pair();
+  peer = std::move(pair.theirs);
+  const Socket copy(::dup(pair.ours.descriptor()));
+  stream = poller->adopt(std::move(pair.ours), {});
+  ASSERT_TRUE(stream->start(recorder));
+  stream.reset();
+  const std::uint64_t told = poller->told();
+  send(peer, "x");
+  poller->wait(Duration::zero());
+  EXPECT_FALSE(poller->has_pending());
+  if (!poller->has_pending()) poller->dispatch();
+  EXPECT_EQ(poller->told(), told);
 }
 
 TEST_F(EpollStreamTest, TellsACloseOnceAndNeverFromInsideTheCall) {

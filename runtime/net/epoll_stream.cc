@@ -25,7 +25,10 @@ error_code system_error(int number) noexcept { return {number, boost::system::sy
 EpollStream::EpollStream(EpollPoller& poller, Socket socket, const StreamOptions& options)
     : poller_(poller), socket_(std::move(socket)), options_(options) {}
 
-EpollStream::~EpollStream() { poller_.forget(*this); }
+EpollStream::~EpollStream() {
+  if (socket_.valid() && handler_ != nullptr) poller_.remove(socket_.descriptor());
+  poller_.forget(*this);
+}
 
 Result<void> EpollStream::start(StreamHandler& handler) {
   affinity_.check();
@@ -139,12 +142,12 @@ std::size_t EpollStream::send_now(std::span<const std::string_view> pieces) {
     ssize_t taken;
     do {
       if (count == 1) {
-        taken = send_bytes(socket_.descriptor(), parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+        taken = send_bytes(socket_.descriptor(), parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
       } else {
         msghdr message{};
         message.msg_iov = parts.data();
         message.msg_iovlen = count;
-        taken = ::sendmsg(socket_.descriptor(), &message, MSG_NOSIGNAL);
+        taken = ::sendmsg(socket_.descriptor(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
       }
     } while (taken < 0 && errno == EINTR);
     if (taken < 0) {
@@ -165,6 +168,8 @@ void EpollStream::flush() {
     const std::size_t sent = send_now({&rest, 1});
     if (!socket_.valid() || close_reason_.failed()) return;
     unsent_begin_ += sent;
+    // Else a stream that never runs dry would keep all it ever sent.  No byte is moved for less than one that was sent.
+    if (unsent_begin_ >= unsent_bytes()) unsent_.erase(0, std::exchange(unsent_begin_, 0));
   }
   if (unsent_bytes() == 0) {
     std::string().swap(unsent_);
@@ -200,6 +205,8 @@ void EpollStream::finish() {
 void EpollStream::close() {
   affinity_.check();
   if (!socket_.valid()) return;
+  // The kernel does that by itself only when nobody has a copy of the descriptor; a child process may, until it execs.
+  if (handler_ != nullptr) poller_.remove(socket_.descriptor());
   socket_.reset();
   poller_.call_later(*this);
 }

@@ -29,6 +29,9 @@ class Poller {
   // Tells nobody yet, so that the loop can read its clock between waking up and work.
   static constexpr Duration kForever = Duration::max();
   virtual void wait(Duration timeout) = 0;
+  // dispatch() has something to tell already, without the kernel: wait() would return at once, but descriptor() does
+  // not show it.
+  virtual bool has_pending() const noexcept = 0;
   // Tells the handlers what wait() found.  What a handler throws passes through; its stream is closed, and the others
   // are told at the next call.
   virtual void dispatch() = 0;
@@ -39,8 +42,8 @@ class Poller {
   // Ends a wait(), the one that goes on or the next.  Thread: any.
   virtual void wake() noexcept = 0;
 
-  // Something becomes readable here when wait() would find something; -1 if there is no such descriptor.  So a loop can
-  // park in another reactor.
+  // Something becomes readable here when the kernel has something for wait(); -1 if there is no such descriptor.  So a
+  // loop can park in another reactor, unless has_pending().
   virtual int descriptor() const noexcept = 0;
 
   // Accepts from `socket`, which must outlive the listener, as `handler` must.

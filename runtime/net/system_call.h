@@ -1,11 +1,13 @@
 #pragma once
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #include <cstddef>
+#include <ctime>
 
 namespace fluxor::runtime {
 
@@ -13,8 +15,9 @@ namespace fluxor::runtime {
 // recv and epoll_wait begins and ends with atomic operations for thread cancellation, which nothing here uses.  Results
 // and errno are as the C library's.  Inside runtime/net only.
 
+// Never blocks, whatever the socket would do.
 inline ssize_t receive_bytes(int descriptor, void* buffer, std::size_t size) noexcept {
-  return ::syscall(SYS_recvfrom, descriptor, buffer, size, 0, nullptr, nullptr);
+  return ::syscall(SYS_recvfrom, descriptor, buffer, size, MSG_DONTWAIT, nullptr, nullptr);
 }
 
 inline ssize_t send_bytes(int descriptor, const void* bytes, std::size_t size, int flags) noexcept {

@@ -39,7 +39,7 @@ inline SleepAwaiter sleep_until(Instant deadline) noexcept {
 inline SleepAwaiter sleep_for(Duration duration) noexcept {
   EventLoop* loop = EventLoop::current();
   FLUXOR_CHECK(loop != nullptr, "a task sleeps on an event loop");
-  return {*loop, loop->now() + duration};
+  return {*loop, later(loop->now(), duration)};
 }
 
 }  // namespace fluxor::runtime

@@ -38,6 +38,22 @@ TEST(Sleep, GoesOnExactlyAtItsDeadlineOnItsOwnLoop) {
   EXPECT_EQ(steps, 2);
 }
 
+TEST(Sleep, SleepsForeverWhenItsEndIsBeyondTheEndOfTime) {
+  ManualClock clock;
+  EventLoop loop({}, clock, EpollPoller::create().value(), nullptr);
+  bool woke = false;
+  const auto body = [](bool& flag) -> Task<> {
+    co_await sleep_for(Duration::max());
+    flag = true;
+  };
+  ASSERT_TRUE(loop.post([&] { start(body(woke), [](Outcome<void>) {}); }));
+  loop.run_until_idle();
+  EXPECT_FALSE(woke);
+  clock.advance(kNever - clock.now());  // so that the frame ends
+  loop.run_until_idle();
+  EXPECT_TRUE(woke);
+}
+
 TEST(SleepDeathTest, StopsATaskThatIsOnNoLoop) { EXPECT_DEATH(sleep_for(1ms), "a task sleeps on an event loop"); }
 
 }  // namespace
