@@ -269,7 +269,7 @@ void Connection::on_end() {
 void Connection::on_closed(runtime::error_code) {
   state_ = State::closed;
   context_.loop.cancel(*this);
-  permit_.reset();
+  if (route_ == nullptr) permit_.reset();  // a handler that works on is still in flight
   done_if_over();
 }
 

@@ -281,6 +281,7 @@ TEST_F(ConnectionTest, OutlivesAClientThatGoesAwayWhileItsHandlerRuns) {
   client_.reset();
   loop_.run_until_idle();
   ASSERT_NE(connection_, nullptr);
+  EXPECT_EQ(gate_.in_flight(), 1U) << "a handler that works is in flight, whoever waits for it";
   gatepost_.open();
   loop_.run_until_idle();
   EXPECT_EQ(connection_, nullptr);

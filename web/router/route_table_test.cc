@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -100,6 +101,7 @@ TEST(RouteTableBuilder, RefusesAConflictInOneLineThatNamesBoth) {
   EXPECT_EQ(table.error().reason, RouteErrc::conflict);
   EXPECT_NE(table.error().text.find("/users/:id"), std::string::npos);
   EXPECT_NE(table.error().text.find("/users/:name"), std::string::npos);
+  EXPECT_THROW(static_cast<void>(table.value()), std::invalid_argument);
 }
 
 TEST(Handler, IsPlainOrACoroutineByWhatItReturns) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <boost/assert/source_location.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +34,11 @@ struct RouteError {
   RouteErrc reason;
   std::string text;
 };
+
+// What value() of a Result with this error throws, found by its name (Boost.System).
+[[noreturn]] inline void throw_exception_from_error(const RouteError& error, const boost::source_location&) {
+  throw std::invalid_argument(error.text);
+}
 
 struct RouteMatch {
   enum class Outcome : std::uint8_t {
