@@ -38,9 +38,9 @@ void EpollListener::resume() {
 }
 
 void EpollListener::on_events(std::uint32_t) {
-  for (int i = 0; i < kAcceptsPerEvent; ++i) {
-    const Accepted accepted = accept_one();
-    if (accepted != Accepted::one || !watching_) return;
+  // It may have been paused since the kernel was asked.
+  for (int i = 0; i < kAcceptsPerEvent && watching_; ++i) {
+    if (accept_one() != Accepted::one) return;
   }
 }
 

@@ -441,6 +441,29 @@ TEST(EpollListener, AcceptsAndPausesAndTakesOutWhatWaits) {
   EXPECT_EQ(acceptor.accepted.size(), 6U);
 }
 
+TEST(EpollListener, AcceptsNothingOncePausedThoughTheKernelHasToldOfAConnection) {
+  auto poller = EpollPoller::create().value();
+  auto socket = ListeningSocket::open(Endpoint::parse("127.0.0.1", 0).value(), {}).value();
+  Acceptor acceptor;
+  auto listener = poller->listen(socket, acceptor).value();
+  Pair pair = make_pair();
+  Recorder recorder;
+  recorder.data = [&](std::string_view bytes) {
+    listener->pause();
+    return bytes.size();
+  };
+  auto stream = poller->adopt(std::move(pair.ours), {});
+  ASSERT_TRUE(stream->start(recorder));
+  send(pair.theirs, "x");  // first in line, so told first
+  auto clients = connect_many(socket.local_endpoint(), 1);
+  poll_once(*poller);
+  EXPECT_EQ(recorder.shown.size(), 1U);
+  EXPECT_TRUE(acceptor.accepted.empty());
+  listener->resume();
+  poll_once(*poller);
+  EXPECT_EQ(acceptor.accepted.size(), 1U);
+}
+
 TEST(EpollPoller, IsWokenFromAnotherThreadWhileItWaits) {
   auto poller = EpollPoller::create().value();
   std::thread waker([&] { poller->wake(); });
