@@ -34,8 +34,14 @@ void EpollListener::pause() {
 }
 
 void EpollListener::resume() {
-  if (!watching_) static_cast<void>(start());
+  if (watching_) return;
+  auto started = start();
+  if (started) return;
+  resume_failure_ = started.error();
+  poller_.call_later(*this);
 }
+
+void EpollListener::on_later() { handler_.on_accept_failed(resume_failure_); }
 
 void EpollListener::on_events(std::uint32_t) {
   // It may have been paused since the kernel was asked.

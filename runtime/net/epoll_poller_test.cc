@@ -404,10 +404,11 @@ TEST_F(EpollStreamTest, EndsOnlyTheStreamWhoseHandlerThrew) {
 class Acceptor final : public ListenerHandler {
  public:
   std::vector<Socket> accepted;
+  std::vector<error_code> failures;
 
  private:
   void on_accept(Socket connection) override { accepted.push_back(std::move(connection)); }
-  void on_accept_failed(error_code) override {}
+  void on_accept_failed(error_code reason) override { failures.push_back(reason); }
 };
 
 std::vector<Socket> connect_many(const Endpoint& at, int count) {
@@ -462,6 +463,22 @@ TEST(EpollListener, AcceptsNothingOncePausedThoughTheKernelHasToldOfAConnection)
   listener->resume();
   poll_once(*poller);
   EXPECT_EQ(acceptor.accepted.size(), 1U);
+}
+
+TEST(EpollListener, TellsWhenItCannotResume) {
+  auto poller = EpollPoller::create().value();
+  auto socket = ListeningSocket::open(Endpoint::parse("127.0.0.1", 0).value(), {}).value();
+  Acceptor acceptor;
+  auto listener = poller->listen(socket, acceptor).value();
+  listener->pause();
+  {
+    const ListeningSocket taken_away = std::move(socket);  // so that the kernel refuses
+    listener->resume();
+    EXPECT_TRUE(acceptor.failures.empty()) << "never from inside resume()";
+    poll_once(*poller);
+    ASSERT_EQ(acceptor.failures.size(), 1U);
+    EXPECT_EQ(acceptor.failures[0], boost::system::errc::bad_file_descriptor);
+  }
 }
 
 TEST(EpollPoller, IsWokenFromAnotherThreadWhileItWaits) {
