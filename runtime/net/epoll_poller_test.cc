@@ -1,12 +1,20 @@
 #include "runtime/net/epoll_poller.h"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <functional>
 #include <memory>
@@ -492,6 +500,31 @@ TEST(EpollPoller, ReturnsAtOnceWhenItWasWokenBefore) {
   auto poller = EpollPoller::create().value();
   poller->wake();
   poller->wait(Poller::kForever);
+}
+
+// Some container runtimes answer so to every call they do not know.
+void forbid_epoll_pwait2() {
+  std::array<sock_filter, 4> code{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) std::exit(2);  // not allowed here: nothing to see
+}
+
+TEST(EpollPollerDeathTest, WaitsAlsoWhereEpollPwait2IsForbidden) {
+  EXPECT_EXIT(
+      {
+        auto poller = EpollPoller::create().value();
+        forbid_epoll_pwait2();
+        poller->wake();
+        poller->wait(1h);
+        std::exit(poller->has_pending() ? 0 : 1);
+      },
+      [](int status) { return WIFEXITED(status) && WEXITSTATUS(status) != 1; }, "");
 }
 
 TEST(EpollPoller, WaitsAsLongAsItWasTold) {
