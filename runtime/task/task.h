@@ -151,7 +151,9 @@ class [[nodiscard]] Task {
   friend promise_type;
   explicit Task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
   void reset() noexcept {
-    if (frame_ != nullptr) std::exchange(frame_, nullptr).destroy();
+    if (frame_ == nullptr) return;
+    FLUXOR_CHECK(frame_.done() || !frame_.promise().awaited(), "a started task is not destroyed before its end");
+    std::exchange(frame_, nullptr).destroy();
   }
 
   std::coroutine_handle<promise_type> frame_;

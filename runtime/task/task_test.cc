@@ -169,6 +169,16 @@ TEST(TaskDeathTest, StopsWhenATaskIsAwaitedAgainAfterItsEnd) {
   EXPECT_DEATH(start(awaits(task), [](Outcome<void>) {}), "a task is awaited once");
 }
 
+TEST(TaskDeathTest, StopsWhenAStartedTaskIsDestroyedBeforeItsEnd) {
+  Gate gate;
+  const auto body = [](Gate& wait) -> Task<> { co_await wait; };
+  auto task = std::make_unique<Task<>>(body(gate));
+  const auto awaits = [](Task<>& awaited) -> Task<> { co_await std::move(awaited); };
+  start(awaits(*task), [](Outcome<void>) {});
+  EXPECT_DEATH(task.reset(), "a started task is not destroyed before its end");
+  gate.open();
+}
+
 TEST(Task, FreesEveryFrame) {
   const std::uint64_t before = live_frames();
   const auto outer = []() -> Task<int> { co_return co_await ready(1) + co_await ready(2); };
