@@ -51,7 +51,7 @@ class AcceptBalance {
   }
   bool full() const noexcept { return total() >= connections_max_; }
   // Below 95 %: there is room enough to begin accepting again.
-  bool has_room() const noexcept { return total() <= connections_max_ - connections_max_ / 20 - 1; }
+  bool has_room() const noexcept { return total() < connections_max_ - connections_max_ / 20; }
 
  private:
   static constexpr std::size_t kSlack = 1;

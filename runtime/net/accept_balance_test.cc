@@ -39,6 +39,12 @@ TEST(AcceptBalance, HasRoomAgainForALimitOfOne) {
   EXPECT_TRUE(balance.has_room());
 }
 
+TEST(AcceptBalance, NeverHasRoomForALimitOfZero) {
+  AcceptBalance balance(1, 0);
+  EXPECT_FALSE(balance.place(0));
+  EXPECT_FALSE(balance.has_room());
+}
+
 TEST(AcceptBalance, MovesAConnectionToAnotherLoop) {
   AcceptBalance balance(2, 10);
   EXPECT_EQ(balance.place(0), 0U);

@@ -34,13 +34,19 @@ void EpollListener::pause() {
 }
 
 void EpollListener::resume() {
-  if (!watching_) static_cast<void>(start());
+  if (watching_) return;
+  auto started = start();
+  if (started) return;
+  resume_failure_ = started.error();
+  poller_.call_later(*this);
 }
 
+void EpollListener::on_later() { handler_.on_accept_failed(resume_failure_); }
+
 void EpollListener::on_events(std::uint32_t) {
-  for (int i = 0; i < kAcceptsPerEvent; ++i) {
-    const Accepted accepted = accept_one();
-    if (accepted != Accepted::one || !watching_) return;
+  // It may have been paused since the kernel was asked.
+  for (int i = 0; i < kAcceptsPerEvent && watching_; ++i) {
+    if (accept_one() != Accepted::one) return;
   }
 }
 

@@ -27,13 +27,14 @@ class EpollListener final : public Listener, private EpollHandle {
   enum class Accepted { one, none, destroyed };
 
   void on_events(std::uint32_t events) override;
-  void on_later() override {}
+  void on_later() override;
   Accepted accept_one();
 
   EpollPoller& poller_;
   const ListeningSocket& socket_;
   ListenerHandler& handler_;
   bool watching_ = false;
+  error_code resume_failure_;
   DestructionMark mark_;
 };
 

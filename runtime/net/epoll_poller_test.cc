@@ -1,12 +1,20 @@
 #include "runtime/net/epoll_poller.h"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <functional>
 #include <memory>
@@ -404,10 +412,11 @@ TEST_F(EpollStreamTest, EndsOnlyTheStreamWhoseHandlerThrew) {
 class Acceptor final : public ListenerHandler {
  public:
   std::vector<Socket> accepted;
+  std::vector<error_code> failures;
 
  private:
   void on_accept(Socket connection) override { accepted.push_back(std::move(connection)); }
-  void on_accept_failed(error_code) override {}
+  void on_accept_failed(error_code reason) override { failures.push_back(reason); }
 };
 
 std::vector<Socket> connect_many(const Endpoint& at, int count) {
@@ -441,6 +450,45 @@ TEST(EpollListener, AcceptsAndPausesAndTakesOutWhatWaits) {
   EXPECT_EQ(acceptor.accepted.size(), 6U);
 }
 
+TEST(EpollListener, AcceptsNothingOncePausedThoughTheKernelHasToldOfAConnection) {
+  auto poller = EpollPoller::create().value();
+  auto socket = ListeningSocket::open(Endpoint::parse("127.0.0.1", 0).value(), {}).value();
+  Acceptor acceptor;
+  auto listener = poller->listen(socket, acceptor).value();
+  Pair pair = make_pair();
+  Recorder recorder;
+  recorder.data = [&](std::string_view bytes) {
+    listener->pause();
+    return bytes.size();
+  };
+  auto stream = poller->adopt(std::move(pair.ours), {});
+  ASSERT_TRUE(stream->start(recorder));
+  send(pair.theirs, "x");  // first in line, so told first
+  auto clients = connect_many(socket.local_endpoint(), 1);
+  poll_once(*poller);
+  EXPECT_EQ(recorder.shown.size(), 1U);
+  EXPECT_TRUE(acceptor.accepted.empty());
+  listener->resume();
+  poll_once(*poller);
+  EXPECT_EQ(acceptor.accepted.size(), 1U);
+}
+
+TEST(EpollListener, TellsWhenItCannotResume) {
+  auto poller = EpollPoller::create().value();
+  auto socket = ListeningSocket::open(Endpoint::parse("127.0.0.1", 0).value(), {}).value();
+  Acceptor acceptor;
+  auto listener = poller->listen(socket, acceptor).value();
+  listener->pause();
+  {
+    const ListeningSocket taken_away = std::move(socket);  // so that the kernel refuses
+    listener->resume();
+    EXPECT_TRUE(acceptor.failures.empty()) << "never from inside resume()";
+    poll_once(*poller);
+    ASSERT_EQ(acceptor.failures.size(), 1U);
+    EXPECT_EQ(acceptor.failures[0], boost::system::errc::bad_file_descriptor);
+  }
+}
+
 TEST(EpollPoller, IsWokenFromAnotherThreadWhileItWaits) {
   auto poller = EpollPoller::create().value();
   std::thread waker([&] { poller->wake(); });
@@ -452,6 +500,31 @@ TEST(EpollPoller, ReturnsAtOnceWhenItWasWokenBefore) {
   auto poller = EpollPoller::create().value();
   poller->wake();
   poller->wait(Poller::kForever);
+}
+
+// Some container runtimes answer so to every call they do not know.
+void forbid_epoll_pwait2() {
+  std::array<sock_filter, 4> code{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) std::exit(2);  // not allowed here: nothing to see
+}
+
+TEST(EpollPollerDeathTest, WaitsAlsoWhereEpollPwait2IsForbidden) {
+  EXPECT_EXIT(
+      {
+        auto poller = EpollPoller::create().value();
+        forbid_epoll_pwait2();
+        poller->wake();
+        poller->wait(1h);
+        std::exit(poller->has_pending() ? 0 : 1);
+      },
+      [](int status) { return WIFEXITED(status) && WEXITSTATUS(status) != 1; }, "");
 }
 
 TEST(EpollPoller, WaitsAsLongAsItWasTold) {

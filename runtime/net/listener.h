@@ -10,7 +10,8 @@ class ListenerHandler {
  public:
   // A connection, not yet on any loop: Poller::adopt() of the loop that shall have it makes it a Stream.
   virtual void on_accept(Socket connection) = 0;
-  // The kernel could not give us one (no descriptor or no memory left).  The listener has paused itself.
+  // The kernel could not give us one, or not watch for them again (no descriptor or no memory left).  The listener has
+  // paused itself, or is paused still.
   virtual void on_accept_failed(error_code reason) = 0;
 
  protected:
@@ -30,6 +31,7 @@ class Listener {
 
   // While paused, connections wait in the kernel's queue, or another loop takes them.
   virtual void pause() = 0;
+  // What prevents it is told by on_accept_failed(), later.
   virtual void resume() = 0;
   // Takes out, now, the next connection that the kernel has accepted, paused or not; false if there is none.
   virtual bool accept_next() = 0;

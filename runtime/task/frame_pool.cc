@@ -42,6 +42,10 @@ Registry& registry() {
   return *registry;
 }
 
+// Of this thread.  It has no destructor, so it can be asked to the very end: frames of static objects, and of what
+// other thread-local objects hold, are freed after the pool.
+constinit thread_local bool pool_ended = false;
+
 class ThreadPool {
  public:
   ThreadPool() {
@@ -51,6 +55,7 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool() {
+    pool_ended = true;
     for (FreeFrame* frame : free_) {
       while (frame != nullptr) {
         FreeFrame* next = frame->next;
@@ -103,10 +108,25 @@ ThreadPool& pool() {
   return pool;
 }
 
+void count_without_pool(std::int64_t frames) noexcept {
+  const std::lock_guard lock(registry().mutex);
+  registry().of_ended_threads += frames;
+}
+
 }  // namespace
 
-void* allocate_frame(std::size_t bytes) { return pool().allocate(bytes); }
-void free_frame(void* frame, std::size_t bytes) noexcept { pool().free(frame, bytes); }
+void* allocate_frame(std::size_t bytes) {
+  if (!pool_ended) return pool().allocate(bytes);
+  void* memory = ::operator new(bytes);
+  count_without_pool(1);
+  return memory;
+}
+
+void free_frame(void* frame, std::size_t bytes) noexcept {
+  if (!pool_ended) return pool().free(frame, bytes);
+  ::operator delete(frame);
+  count_without_pool(-1);
+}
 
 std::uint64_t live_frames() noexcept {
   const std::lock_guard lock(registry().mutex);

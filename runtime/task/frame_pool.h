@@ -14,7 +14,7 @@ namespace fluxor::runtime {
 // Thread:  any.
 // Errors:  std::bad_alloc.
 // Cost:    a few loads and stores when recycled.  Frames over 2 KiB, and what exceeds 1 MiB of idle frames per thread,
-//          go through malloc.
+//          go through malloc, and so does what a thread does after its pool was destroyed.
 void* allocate_frame(std::size_t bytes);
 void free_frame(void* frame, std::size_t bytes) noexcept;
 

@@ -21,6 +21,36 @@ TEST(FramePool, CountsLiveFramesAcrossThreads) {
   EXPECT_EQ(live_frames(), before);
 }
 
+// Made before the thread's pool, so destroyed after it, as what static objects of the main thread hold is.
+struct HoldsAFrameToTheEnd {
+  void* frame = nullptr;
+  bool* told = nullptr;
+  ~HoldsAFrameToTheEnd() {
+    if (frame == nullptr) return;
+    void* late = allocate_frame(100);
+    std::memset(late, 1, 100);
+    free_frame(frame, 100);
+    void* later = allocate_frame(100);
+    *told = late != later;
+    free_frame(late, 100);
+    free_frame(later, 100);
+  }
+};
+
+TEST(FramePool, ServesAThreadThatHasDestroyedItsPool) {
+  const std::uint64_t before = live_frames();
+  bool distinct = false;
+  std::thread([&distinct] {
+    thread_local HoldsAFrameToTheEnd holder;
+    holder.told = &distinct;
+    holder.frame = allocate_frame(100);
+    void* idle = allocate_frame(100);
+    free_frame(idle, 100);
+  }).join();
+  EXPECT_TRUE(distinct);
+  EXPECT_EQ(live_frames(), before);
+}
+
 TEST(FramePool, GivesEachFrameMemoryOfItsOwn) {
   for (const std::size_t bytes :
        {std::size_t{1}, std::size_t{64}, std::size_t{65}, std::size_t{2048}, std::size_t{2049}, std::size_t{100'000}}) {

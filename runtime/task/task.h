@@ -68,9 +68,10 @@ class PromiseBase {
   FinalAwaiter final_suspend() const noexcept { return {}; }
 
   void set_awaiting(std::coroutine_handle<> awaiting) noexcept { awaiting_ = awaiting; }
+  bool awaited() const noexcept { return awaiting_ != nullptr; }
 
  private:
-  std::coroutine_handle<> awaiting_ = std::noop_coroutine();
+  std::coroutine_handle<> awaiting_;
 };
 
 template <typename T>
@@ -142,7 +143,7 @@ class [[nodiscard]] Task {
   };
   // A task is awaited once.
   Awaiter operator co_await() && noexcept {
-    FLUXOR_CHECK(frame_ != nullptr && !frame_.done(), "a task is awaited once");
+    FLUXOR_CHECK(frame_ != nullptr && !frame_.promise().awaited(), "a task is awaited once");
     return Awaiter(frame_);
   }
 
@@ -150,7 +151,9 @@ class [[nodiscard]] Task {
   friend promise_type;
   explicit Task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
   void reset() noexcept {
-    if (frame_ != nullptr) std::exchange(frame_, nullptr).destroy();
+    if (frame_ == nullptr) return;
+    FLUXOR_CHECK(frame_.done() || !frame_.promise().awaited(), "a started task is not destroyed before its end");
+    std::exchange(frame_, nullptr).destroy();
   }
 
   std::coroutine_handle<promise_type> frame_;
@@ -183,15 +186,19 @@ struct Root {
 template <typename T, typename Done>
 Root run_root(Task<T> task, Done done) {
   Outcome<T> outcome;
-  try {
-    if constexpr (std::is_void_v<T>) {
-      co_await std::move(task);
-      outcome.set_value();
-    } else {
-      outcome.set_value(co_await std::move(task));
+  {
+    // Who hears of the end may free at once what the arguments refer to, so their frame goes first.
+    Task<T> ending = std::move(task);
+    try {
+      if constexpr (std::is_void_v<T>) {
+        co_await std::move(ending);
+        outcome.set_value();
+      } else {
+        outcome.set_value(co_await std::move(ending));
+      }
+    } catch (...) {
+      outcome.set_failure(std::current_exception());
     }
-  } catch (...) {
-    outcome.set_failure(std::current_exception());
   }
   done(std::move(outcome));
 }
@@ -199,7 +206,7 @@ Root run_root(Task<T> task, Done done) {
 }  // namespace detail
 
 // Starts a task from code that is no coroutine.  It runs until it first suspends before this returns; `done` is called
-// with its outcome, on the same loop, perhaps before this returns.
+// with its outcome, on the same loop, perhaps before this returns; the task's frame and arguments are gone by then.
 //
 // Thread:  loop.
 // Owns:    the task owns itself until its end; whoever starts it must outlive what `done` refers to, and so wait for

@@ -137,6 +137,48 @@ TEST(Task, NestsDeeplyWithoutGrowingTheStackOnTheWayBack) {
   EXPECT_EQ(result, 100'000);
 }
 
+TEST(Task, DestroysItsFrameAndArgumentsBeforeItReportsItsEnd) {
+  auto argument = std::make_shared<int>(1);
+  const auto body = [](std::shared_ptr<int>) -> Task<> { co_return; };
+  long held = 0;
+  start(body(argument), [&](Outcome<void>) { held = argument.use_count(); });
+  EXPECT_EQ(held, 1);
+  const auto failing = [](std::shared_ptr<int>) -> Task<> {
+    throw std::runtime_error("boom");
+    co_return;
+  };
+  held = 0;
+  start(failing(argument), [&](Outcome<void>) { held = argument.use_count(); });
+  EXPECT_EQ(held, 1);
+}
+
+TEST(TaskDeathTest, StopsWhenATaskIsAwaitedAgainBeforeItsEnd) {
+  Gate gate;
+  const auto body = [](Gate& wait) -> Task<> { co_await wait; };
+  Task<> task = body(gate);
+  const auto awaits = [](Task<>& awaited) -> Task<> { co_await std::move(awaited); };
+  start(awaits(task), [](Outcome<void>) {});
+  EXPECT_DEATH(start(awaits(task), [](Outcome<void>) {}), "a task is awaited once");
+  gate.open();
+}
+
+TEST(TaskDeathTest, StopsWhenATaskIsAwaitedAgainAfterItsEnd) {
+  Task<int> task = ready(1);
+  const auto awaits = [](Task<int>& awaited) -> Task<> { co_await std::move(awaited); };
+  start(awaits(task), [](Outcome<void>) {});
+  EXPECT_DEATH(start(awaits(task), [](Outcome<void>) {}), "a task is awaited once");
+}
+
+TEST(TaskDeathTest, StopsWhenAStartedTaskIsDestroyedBeforeItsEnd) {
+  Gate gate;
+  const auto body = [](Gate& wait) -> Task<> { co_await wait; };
+  auto task = std::make_unique<Task<>>(body(gate));
+  const auto awaits = [](Task<>& awaited) -> Task<> { co_await std::move(awaited); };
+  start(awaits(*task), [](Outcome<void>) {});
+  EXPECT_DEATH(task.reset(), "a started task is not destroyed before its end");
+  gate.open();
+}
+
 TEST(Task, FreesEveryFrame) {
   const std::uint64_t before = live_frames();
   const auto outer = []() -> Task<int> { co_return co_await ready(1) + co_await ready(2); };
