@@ -38,18 +38,21 @@ void BM_WakeUpOfAParkedLoop(benchmark::State& state) {
   EventLoop& loop = group->at(0);
   std::atomic<std::uint64_t> handled{0};
   std::uint64_t posted = 0;
+  while (loop.stats().parks == 0) std::this_thread::yield();
   for (auto _ : state) {
     state.PauseTiming();
-    const std::uint64_t parks = loop.stats().parks;
-    while (loop.stats().parks == parks && posted != 0) std::this_thread::yield();
-    const Instant settle = clock.now() + std::chrono::microseconds(20);
-    while (clock.now() < settle) {
+    const Instant asleep = clock.now() + std::chrono::microseconds(20);  // it has said so; now it does
+    while (clock.now() < asleep) {
     }
+    const std::uint64_t parks = loop.stats().parks;
     state.ResumeTiming();
     static_cast<void>(loop.post([&handled] { handled.fetch_add(1, std::memory_order_release); }));
     ++posted;
     while (handled.load(std::memory_order_acquire) != posted) {
     }
+    state.PauseTiming();
+    while (loop.stats().parks == parks) std::this_thread::yield();
+    state.ResumeTiming();
   }
   group->stop();
 }
