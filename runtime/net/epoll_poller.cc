@@ -46,8 +46,8 @@ int EpollPoller::wait_for_events(Duration timeout) noexcept {
   const timespec exact{static_cast<time_t>(seconds.count()), static_cast<long>((timeout - seconds).count())};
   const int ready = wait_for_epoll(epoll_.descriptor(), events_.data(), kEventsMax, exact);
   if (ready >= 0 || (errno != ENOSYS && errno != EPERM)) return ready;
-  // Kernels before 5.11 know milliseconds only, and older container runtimes forbid what they do not know: rounded up, so
-  // that no timer is looked for too early again and again.
+  // Kernels before 5.11 know milliseconds only, and older container runtimes forbid what they do not know: rounded up,
+  // so that no timer is looked for too early again and again.
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
   return wait_for_epoll(epoll_.descriptor(), events_.data(), kEventsMax,
                         static_cast<int>(std::min<std::int64_t>(milliseconds, 1 << 30)));
