@@ -141,10 +141,10 @@ ExitCode serve(const ServerConfig& config, const runtime::Clock& clock, runtime:
   if (!descriptors) return cannot_start("cannot read the limit on open files: " + descriptors.error().message());
   const auto connections = connections_max(config, loops, *descriptors);
   if (!connections) {
-    return cannot_start("--connections-max: " + std::to_string(config.connections_max.value_or(1)) +
-                        " connections need " + std::to_string(kDescriptorsReserved + kDescriptorsPerLoop * loops) +
-                        " open files more than that, and this process may open " + std::to_string(*descriptors) +
-                        " (ulimit -n)");
+    const std::size_t needed = config.connections_max.value_or(1) + kDescriptorsReserved + kDescriptorsPerLoop * loops;
+    return cannot_start((config.connections_max ? "--connections-max needs " : "serving needs at least ") +
+                        std::to_string(needed) + " open files, and this process may have " +
+                        std::to_string(*descriptors) + ": raise the limit (ulimit -n)");
   }
   const auto capacity = web::CcuCapacity::of(config.max_ccu, config.utilization);
   if (!capacity) return cannot_start("--max-ccu and --utilization admit nobody");
