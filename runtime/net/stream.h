@@ -61,9 +61,9 @@ class Stream {
   virtual WriteState write(std::span<const std::string_view> pieces) = 0;
   WriteState write(std::string_view bytes) { return write(std::span<const std::string_view>(&bytes, 1)); }
 
-  // No on_data() until resume_reading(); the kernel's buffer fills, and then the peer stops.  What has been read and
-  // not used is kept, and shown after resuming, never from inside resume_reading().  So a handler that has had its
-  // share may pause and resume at once: the rest is shown when others have had theirs.
+  // No on_data() and no on_end() until resume_reading(); the kernel's buffer fills, and then the peer stops.  What has
+  // been read and not used is kept, and shown after resuming, never from inside resume_reading().  So a handler that
+  // has had its share may pause and resume at once: the rest is shown when others have had theirs.
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
 

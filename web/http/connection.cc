@@ -196,7 +196,7 @@ void Connection::handler_ended(runtime::Outcome<Response> outcome) {
 
 // Writes the response into the output.  `request` is null when its body did not come: then the connection closes.
 Connection::Next Connection::finish_response(const Response& response, const Request* request, Kind kind) {
-  const bool keep = request != nullptr && request->keep_alive() && !context_.draining && !peer_ended_;
+  const bool keep = request != nullptr && request->keep_alive() && !context_.draining;
   ResponseContext how;
   how.date_line = context_.date_line();
   how.to_head = request != nullptr && request->method() == Method::head;
@@ -240,11 +240,7 @@ void Connection::send_output() {
   }
   if (state_ != State::lingering) return;
   stream_->finish();
-  if (stream_->unsent_bytes() != 0) {
-    watch_sending(State::lingering);
-  } else if (peer_ended_) {
-    stream_->close();
-  }
+  if (stream_->unsent_bytes() != 0) watch_sending(State::lingering);
 }
 
 void Connection::watch_sending(State state) {
@@ -259,8 +255,7 @@ void Connection::on_drained() {
 }
 
 void Connection::on_end() {
-  peer_ended_ = true;
-  if (state_ == State::handling) return;  // who ends his half after the request still gets the answer
+  // Not while a handler works: then nothing is read, and who ends his half after the request still gets the answer.
   if (stream_->unsent_bytes() == 0) return stream_->close();
   state_ = State::lingering;
   send_output();
@@ -269,7 +264,6 @@ void Connection::on_end() {
 void Connection::on_closed(runtime::error_code) {
   state_ = State::closed;
   context_.loop.cancel(*this);
-  if (route_ == nullptr) permit_.reset();  // a handler that works on is still in flight
   done_if_over();
 }
 

@@ -147,7 +147,6 @@ class Connection final : private runtime::StreamHandler, private runtime::Timer 
   std::uint32_t lingered_bytes_ = 0;
   State state_ = State::idle;
   bool serving_ = false;  // inside serve(): answers are collected
-  bool peer_ended_ = false;
   bool done_told_ = false;
 };
 

@@ -4,10 +4,14 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <coroutine>
+#include <cstddef>
+#include <cstdlib>
 #include <functional>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,6 +22,21 @@
 #include "runtime/net/socket.h"
 #include "runtime/task/sleep.h"
 #include "runtime/testing/manual_clock.h"
+
+namespace {
+
+// Larger allocations fail.
+std::atomic<std::size_t> allocation_max{~std::size_t{0}};
+
+}  // namespace
+
+void* operator new(std::size_t bytes) {
+  void* memory = bytes > allocation_max ? nullptr : std::malloc(bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace fluxor::web {
 namespace {
@@ -61,6 +80,11 @@ class ConnectionTest : public testing::Test, protected ConnectionOwner {
     routes.get("/throws-late", [](Request&) -> Task<Response> {
       co_await runtime::sleep_for(1ms);
       throw std::runtime_error("secret");
+    });
+    routes.get("/page", [this](Request&) { return Response::text(200, StaticBody{page_}); });
+    routes.get("/open", [this](Request&) {
+      gatepost_.open();
+      return Response::text(200, StaticBody{"opened"});
     });
     routes.get("/probe", [](Request&) { return Response::text(200, StaticBody{"alive"}); }, Admission::beside_gate);
     routes_ = *std::move(routes).build();
@@ -137,6 +161,7 @@ class ConnectionTest : public testing::Test, protected ConnectionOwner {
   runtime::Socket client_;
   std::unique_ptr<Connection> connection_;
   bool closed_ = false;
+  const std::string page_ = std::string(1'000'000, 'p');
 };
 
 TEST_F(ConnectionTest, AnswersAndStaysOpen) {
@@ -256,6 +281,17 @@ TEST_F(ConnectionTest, AnswersWhoThrowsWithAPlain500AndGoesOn) {
   EXPECT_EQ(counters_.responses_by_class[5].get(), 2U);
 }
 
+TEST_F(ConnectionTest, LeavesNothingToTheNextConnectionWhenMemoryRunsOut) {
+  connect();
+  allocation_max = 500'000;  // no room for the page among the answers
+  send(get("/") + get("/page"));
+  allocation_max = ~std::size_t{0};
+  loop_.run_until_idle();
+  EXPECT_EQ(connection_, nullptr);
+  connect();
+  EXPECT_EQ(count(exchange(get("/")), "HTTP/1.1 200"), 1U);
+}
+
 TEST_F(ConnectionTest, WaitsForACoroutineAndAnswersWhatFollowsAfterIt) {
   connect();
   EXPECT_EQ(exchange(get("/") + get("/users/7") + get("/") + get("/users/8")).find("user"), std::string::npos);
@@ -359,6 +395,15 @@ TEST_F(ConnectionTest, ClosesAnIdleConnectionExactlyAfterItsTime) {
   pass(1ns);
   EXPECT_EQ(connection_, nullptr);
   EXPECT_EQ(counters_.connections_timed_out.get(), 1U);
+}
+
+TEST_F(ConnectionTest, ClosesAnIdleConnectionThoughItsTimerWasArmedForSomethingEarlier) {
+  connect();  // armed for the first byte, in 10 s
+  exchange(get("/"));
+  pass(60s - 1ns);
+  EXPECT_NE(connection_, nullptr);
+  pass(1ns);
+  EXPECT_EQ(connection_, nullptr);
 }
 
 TEST_F(ConnectionTest, ClosesSilentlyWhoNeverSendsAByte) {
@@ -482,28 +527,22 @@ TEST_F(ConnectionTest, KeepsItsAnswersWhenItsHandlerResumesAnotherConnections) {
     void on_done(Connection&) override { done = true; }
     bool done = false;
   } owner;
-  RouteTable::Builder builder;
-  builder.get("/", [](Request&) { return Response::text(200, StaticBody{"first"}); });
-  builder.get("/open", [this](Request&) {
-    gatepost_.open();
-    return Response::text(200, StaticBody{"second"});
-  });
-  const auto routes = *std::move(builder).build();
   std::array<int, 2> ends{};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
   const runtime::Socket other(ends[1]);
-  ConnectionContext context(loop_, options_, *routes, gate_, counters_);
-  Connection connection(context, owner, loop_.poller().adopt(runtime::Socket(ends[0]), {}));
+  Connection connection(*context_, owner, loop_.poller().adopt(runtime::Socket(ends[0]), {}));
   ASSERT_TRUE(connection.start());
   const std::string requests = get("/") + get("/open");
   ASSERT_EQ(::send(other.descriptor(), requests.data(), requests.size(), 0), std::ssize(requests));
-  EXPECT_NE(receive().find("user 7"), std::string::npos);
+  const std::string late = receive();
+  EXPECT_EQ(count(late, "user 7"), 1U);
+  EXPECT_EQ(count(late, "hello"), 0U);
   std::array<char, 4096> buffer;
   const ssize_t got = ::recv(other.descriptor(), buffer.data(), buffer.size(), 0);
   ASSERT_GT(got, 0);
   const std::string_view answers(buffer.data(), static_cast<std::size_t>(got));
-  EXPECT_EQ(count(answers, "first"), 1U);
-  EXPECT_EQ(count(answers, "second"), 1U);
+  EXPECT_EQ(count(answers, "hello"), 1U);
+  EXPECT_EQ(count(answers, "opened"), 1U);
   EXPECT_EQ(count(answers, "user"), 0U);
   connection.abort();
   loop_.run_until_idle();

@@ -131,13 +131,10 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
   }
 
   void on_accept(runtime::Socket socket) override {
-    if (!place(socket)) {
-      // Another loop took the last place in this very moment: kept until there is room again.
-      waiting_.push_back(std::move(socket));
-      pause_accepting();
-    } else if (shared_.balance.full()) {
-      pause_accepting();
-    }
+    if (place(socket)) return;
+    // There are enough: this one is kept until there is room again, and those behind it stay in the kernel's queue.
+    waiting_.push_back(std::move(socket));
+    pause_accepting();
   }
 
   // Gives the connection to a loop; false, and it stays where it is, if there are enough.
@@ -266,7 +263,7 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
   HttpCounters counters_;
   ConnectionContext context_;
   std::unique_ptr<runtime::Listener> listener_;
-  std::vector<runtime::Socket> waiting_;  // accepted, and beyond the limit; one or two at most
+  std::vector<runtime::Socket> waiting_;  // accepted, and beyond the limit; one, since accepting pauses then
   ConnectionList connections_;
   bool handshakes_over_ = false;
   bool accepts_nothing_more_ = false;
