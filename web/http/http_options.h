@@ -16,6 +16,8 @@ struct HttpTimeouts {
   runtime::Duration write = std::chrono::seconds(10);       // the peer takes nothing: close
   runtime::Duration linger = std::chrono::seconds(1);       // the peer goes on sending after our last word: close
   runtime::Duration drain_idle = std::chrono::seconds(1);   // draining: a connection's last chance for a request
+  // Draining: handshakes that had begun may end.  A round trip, generously.
+  runtime::Duration handshakes = std::chrono::milliseconds(100);
 };
 
 struct HttpLimits {

@@ -21,8 +21,6 @@ namespace fluxor::web {
 namespace {
 
 constexpr runtime::Duration kAcceptRetry = std::chrono::milliseconds(100);
-// For handshakes that had begun when the drain did: a round trip, generously.
-constexpr runtime::Duration kHandshakeGrace = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -218,7 +216,7 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
   void drain() {
     if (!std::exchange(context_.draining, true)) {
       connections_.for_each([](Connection& connection) { connection.drain(); });
-      loop_.arm_after(*this, kHandshakeGrace);
+      loop_.arm_after(*this, shared_.options.timeouts.handshakes);
     } else if (handshakes_over_) {
       finish_accepting();
     }

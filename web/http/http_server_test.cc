@@ -247,19 +247,28 @@ TEST_F(HttpServerTest, DrainsWhatTheKernelHasAcceptedAndWhatIsInFlight) {
 TEST_F(HttpServerTest, DrainsWhatWaitsBeyondItsLimitOneByOne) {
   HttpOptions options;
   options.limits.connections_max = 2;
+  options.timeouts.handshakes = 0ms;  // it is full when they are over
   open(options);
+  Client busy(at());
+  busy.send("GET /wait HTTP/1.1\r\nhost: x\r\n\r\n");
+  wait_for([&] { return server_->stats().requests_running == 1; });
   std::vector<std::unique_ptr<Client>> clients;
   for (int i = 0; i < 8; ++i) {
     clients.push_back(std::make_unique<Client>(at()));
     ASSERT_TRUE(clients.back()->connected());
   }
   wait_for([&] { return server_->stats().connections_open == 2; });
+  const std::uint64_t timers = group_->at(0).stats().timers_fired;
   std::future<void> drained = drain();
+  wait_for([&] { return group_->at(0).stats().timers_fired > timers; });
   for (auto& client : clients) client->send(kGet);
   for (auto& client : clients) {
     EXPECT_TRUE(client->receive().ends_with("hello"));
     client->leave();
   }
+  go_on_ = true;
+  EXPECT_TRUE(busy.receive().ends_with("waited"));
+  busy.leave();
   drained.wait();
 }
 

@@ -54,7 +54,7 @@ TEST_F(RouteTableTest, FindsTheRouteAndGivesTheRequestItsParams) {
 
 TEST_F(RouteTableTest, GivesNoParamTwiceWhenARequestIsMatchedTwice) {
   match("GET", "/users/7/files/a");
-  static_cast<void>(table_->match(request()));
+  for (std::size_t i = 0; i <= Request::kParamsMax; ++i) static_cast<void>(table_->match(request()));
   EXPECT_EQ(request().param("id"), "7");
 }
 
