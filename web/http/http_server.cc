@@ -286,6 +286,7 @@ runtime::Result<void> HttpServer::start(const runtime::Endpoint& endpoint) {
   }
   auto socket = runtime::ListeningSocket::open(endpoint, {});
   if (!socket) return socket.error();
+  local_endpoint_ = socket->local_endpoint();
   shared_->listening = std::move(*socket);
   for (const auto& part : parts_) part->tell(LoopPart::kStart);
   const auto answers = shared_->wait_for_answers(parts_.size(), std::nullopt);
@@ -294,8 +295,6 @@ runtime::Result<void> HttpServer::start(const runtime::Endpoint& endpoint) {
   static_cast<void>(shared_->wait_for_answers(parts_.size(), std::nullopt));
   return answers.error;
 }
-
-runtime::Endpoint HttpServer::local_endpoint() const { return shared_->listening->local_endpoint(); }
 
 void HttpServer::drain(std::function<void()> on_drained) {
   shared_->on_drained = std::move(on_drained);

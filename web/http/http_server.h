@@ -39,8 +39,9 @@ class HttpServer {
   // Errors:  what the kernel says (address in use, …), or Errc::invalid for limits that do not fit the transport.  Then
   //          nothing accepts.
   runtime::Result<void> start(const runtime::Endpoint& endpoint);
-  // Where it listens: the port it got, if any was asked for.  After start() and before drain().
-  runtime::Endpoint local_endpoint() const;
+  // Where it listens, or did before it was drained: the port it got, if any was asked for.  After start().  Thread:
+  // any.
+  runtime::Endpoint local_endpoint() const { return local_endpoint_; }
 
   // Ends every connection with its next response, and takes no new one: first the kernel drops them, so that handshakes
   // which have begun can end and be served; a moment later the listening socket is closed, and they are refused at
@@ -60,6 +61,7 @@ class HttpServer {
   class Shared;
   class LoopPart;
 
+  runtime::Endpoint local_endpoint_;
   std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<LoopPart>> parts_;
 };

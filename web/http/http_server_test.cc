@@ -232,8 +232,7 @@ TEST_F(HttpServerTest, DrainsWhatTheKernelHasAcceptedAndWhatIsInFlight) {
   for (auto& client : waiting) {
     const std::string answer = client->receive();
     EXPECT_TRUE(answer.ends_with("hello")) << answer;
-    EXPECT_NE(answer.find("connection: close\r\n"), std::string::npos) << answer;
-    EXPECT_TRUE(client->at_end());
+    EXPECT_TRUE(client->at_end()) << "the next response would have been the last, and there was none";
   }
   EXPECT_EQ(drained.wait_for(0ms), std::future_status::timeout) << "a request is in flight";
   go_on_ = true;
@@ -299,13 +298,14 @@ TEST_F(HttpServerTest, NamesTheLoopsThatDoNotAnswer) {
 
 TEST_F(HttpServerTest, LosesNothingWhileClientsComeAndGoDuringADrain) {
   open();
+  const runtime::Endpoint where = at();
   std::atomic<int> answered{0};
   std::atomic<int> broken{0};
   std::vector<std::thread> clients;
   for (int t = 0; t < 4; ++t) {
     clients.emplace_back([&] {
       for (;;) {
-        Client client(at());
+        Client client(where);
         if (!client.connected()) return;
         const std::string answer = client.exchange(kGet);
         if (answer.empty()) return;  // not accepted any more: it may try elsewhere
