@@ -144,15 +144,10 @@ Connection::Next Connection::run(const RouteEntry& route, std::optional<Permit> 
   Request& request = reader_->request();
   context_.counters.requests_running.add();
   if (const Handler::Plain* plain = route.handler.plain()) {
-    std::optional<Response> response;
-    try {
-      response.emplace((*plain)(request));
-    } catch (...) {
-      response.emplace(internal_error());
-    }
+    const Response response = call(*plain, request);
     context_.counters.requests_running.subtract();
     permit.reset();
-    return finish_response(*response, &request);
+    return finish_response(response, &request);
   }
   // The coroutine may outlive the bytes of this read.
   request.own();
@@ -172,6 +167,15 @@ Connection::Next Connection::run(const RouteEntry& route, std::optional<Permit> 
   return Next::stop;
 }
 
+// What it throws is a 500 of this request alone.
+Response Connection::call(const Handler::Plain& handler, Request& request) noexcept {
+  try {
+    return handler(request);
+  } catch (...) {
+    return internal_error();
+  }
+}
+
 void Connection::handler_ended(runtime::Outcome<Response> outcome) {
   context_.counters.requests_running.subtract();
   route_ = nullptr;
@@ -180,14 +184,9 @@ void Connection::handler_ended(runtime::Outcome<Response> outcome) {
     done_if_over();
     return;
   }
-  std::optional<Response> response;
-  try {
-    response.emplace(outcome.take());
-  } catch (...) {
-    response.emplace(internal_error());
-  }
+  const Response response = outcome.has_value() ? outcome.take() : internal_error();
   if (!serving_) output().clear();
-  finish_response(*response, &reader_->request());
+  finish_response(response, &reader_->request());
   if (serving_) return;
   if (state_ == State::idle) context_.give_back(std::move(reader_));
   send_output();

@@ -21,6 +21,7 @@
 #include "web/http/output_buffer.h"
 #include "web/http/request_reader.h"
 #include "web/http/response.h"
+#include "web/router/handler.h"
 #include "web/router/route_table.h"
 
 namespace fluxor::web {
@@ -131,6 +132,7 @@ class Connection final : private runtime::StreamHandler, private runtime::Timer 
   void enter(State state, runtime::Duration timeout);
   void time_out();
   void done_if_over();
+  static Response call(const Handler::Plain& handler, Request& request) noexcept;
   static Response internal_error();
   static Response shed();
 
