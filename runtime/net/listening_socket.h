@@ -28,7 +28,8 @@ class ListeningSocket {
 
   // The kernel takes no further connection (it drops their first packet, so that a client tries again, elsewhere or
   // later); those it has accepted can still be taken out.
-  // Errors:  what the kernel says; then nothing has changed.
+  // Errors:  what the kernel says, for some of them also operation_not_permitted to all but the superuser; then nothing
+  //          has changed.
   Result<void> refuse_new() noexcept;
 
  private:

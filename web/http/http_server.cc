@@ -298,7 +298,8 @@ runtime::Result<void> HttpServer::start(const runtime::Endpoint& endpoint) {
 
 void HttpServer::drain(std::function<void()> on_drained) {
   shared_->on_drained = std::move(on_drained);
-  // Without the filter a connection that comes in the last moment may be reset; nothing else changes.
+  // Without the filter (some kernels want the superuser for it) a connection that comes in the microseconds between the
+  // last look into the queue and its end is reset; nothing else changes.
   if (shared_->listening) static_cast<void>(shared_->listening->refuse_new());
   for (const auto& part : parts_) part->tell(LoopPart::kDrain);
 }
