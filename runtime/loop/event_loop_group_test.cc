@@ -63,6 +63,28 @@ TEST(EventLoopGroup, RunsEachLoopOnAThreadOfItsOwnAndWhatWasPostedBeforeItStops)
   EXPECT_EQ(group->at(0).post([] {}).error(), Errc::closed);
 }
 
+TEST(EventLoopGroup, StopsWhenDestroyedWhileItRuns) {
+  const SystemClock clock;
+  int ran = 0;
+  {
+    auto group = make_group(1, clock);
+    group->start();
+    ASSERT_TRUE(group->at(0).post([&ran] { ++ran; }));
+  }
+  EXPECT_EQ(ran, 1);
+}
+
+TEST(EventLoopGroupDeathTest, StopsWhenItIsStartedTwice) {
+  const SystemClock clock;
+  auto group = make_group(1, clock);
+  EXPECT_DEATH(
+      {
+        group->start();
+        group->start();
+      },
+      "a group is started once");
+}
+
 TEST(EventLoopGroup, StopsWhenDestroyedUnstarted) {
   const SystemClock clock;
   auto group = make_group(2, clock);

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "runtime/net/epoll_poller.h"
+#include "runtime/net/poller.h"
 #include "runtime/net/socket.h"
 #include "runtime/net/stream.h"
 #include "runtime/testing/manual_clock.h"
@@ -53,6 +54,22 @@ std::string text_of(const std::exception_ptr& failure) {
     return exception.what();
   }
 }
+
+class TestStreamHandler final : public StreamHandler {
+ public:
+  std::promise<void> closed;
+  std::function<void(std::size_t)> data = [](std::size_t) {};
+  int ends = 0;
+
+ private:
+  std::size_t on_data(std::span<char> bytes) override {
+    data(bytes.size());
+    return bytes.size();
+  }
+  void on_end() override { ++ends; }
+  void on_drained() override {}
+  void on_closed(error_code) override { closed.set_value(); }
+};
 
 class EventLoopTest : public testing::Test {
  protected:
@@ -129,13 +146,60 @@ TEST_F(EventLoopTest, ServesTimersBetweenTheEventsOfAFlood) {
   EXPECT_LE(events_before_timer, 100);
 }
 
+TEST_F(EventLoopTest, ServesTheKernelBetweenTheEventsOfAFlood) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+  Socket peer(ends[1]);
+  TestStreamHandler handler;
+  auto stream = loop.poller().adopt(Socket(ends[0]), {});
+  ASSERT_TRUE(stream->start(handler));
+  peer.reset();
+  int events = 0;
+  std::function<void()> again = [&] {
+    clock.advance(1us);
+    if (++events < 10'000 && handler.ends == 0) ASSERT_TRUE(loop.post([&] { again(); }));
+  };
+  ASSERT_TRUE(loop.post([&] { again(); }));
+  while (handler.ends == 0 && events < 10'000) loop.run_turn();
+  EXPECT_LE(events, 200);
+  stream.reset();
+}
+
+TEST_F(EventLoopTest, LetsGoOfWhatIsSignalledAfterItsEnd) {
+  loop.stop();
+  loop.run();
+  {
+    TestNode node([] { ADD_FAILURE() << "its loop has ended"; });
+    loop.signal(node);
+  }  // a node that was queued still would stop the process here
+}
+
+TEST_F(EventLoopTest, EndsWithTheReadyQueueEmpty) {
+  class Node final : public ReadyNode {
+   public:
+    explicit Node(EventLoop& its_loop) : loop_(its_loop) {}
+    int runs = 0;
+
+   private:
+    void on_ready() override {
+      if (++runs < 5) loop_.make_ready(*this);
+    }
+    EventLoop& loop_;
+  };
+  Node node(loop);
+  loop.make_ready(node);
+  loop.stop();
+  loop.run();
+  EXPECT_EQ(node.runs, 5);
+}
+
 TEST_F(EventLoopTest, RunsControlSignalsWhenTheRingIsFull) {
-  for (int i = 0; i < 8; ++i) ASSERT_TRUE(loop.post([] {}));
   std::vector<std::string> order;
-  TestNode node([&] { order.push_back("control"); });
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(loop.post([&] { order.emplace_back("event"); }));
+  TestNode node([&] { order.emplace_back("control"); });
   loop.signal(node);
   loop.run_turn();
-  EXPECT_EQ(order, std::vector<std::string>{"control"});
+  EXPECT_EQ(order, (std::vector<std::string>{"control", "event", "event", "event", "event"}));
   EXPECT_EQ(loop.stats().control_signals, 1U);
   EXPECT_EQ(loop.stats().queue_length, 4U);  // the budget of a turn is four
 }
@@ -215,6 +279,57 @@ TEST_F(EventLoopTest, CountsEveryHandlerOfItsIoContextOnce) {
   EXPECT_EQ(loop.stats().io_events, 4U);
 }
 
+TEST_F(EventLoopTest, CountsWhatTheKernelToldOnceThoughAsioWatchesToo) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+  const Socket peer(ends[1]);
+  TestStreamHandler handler;
+  auto stream = loop.poller().adopt(Socket(ends[0]), {});
+  ASSERT_TRUE(stream->start(handler));
+  loop.io_context();
+  loop.run_until_idle();
+  const std::uint64_t before = loop.stats().io_events;
+  ASSERT_EQ(::send(peer.descriptor(), "x", 1, MSG_NOSIGNAL), 1);
+  loop.run_until_idle();
+  EXPECT_EQ(loop.stats().io_events, before + 1);
+}
+
+// While the loop sleeps, that is inside wait(), it posts twice.
+class PostsWhileItWaits final : public Poller {
+ public:
+  EventLoop* loop = nullptr;
+  int wakes = 0;
+
+ private:
+  void wait(Duration) override {
+    if (std::exchange(posted_, true)) return;
+    EXPECT_TRUE(loop->post([] {}));
+    EXPECT_TRUE(loop->post([] {}));
+    loop->stop();
+  }
+  bool has_pending() const noexcept override { return false; }
+  void dispatch() override {}
+  std::uint64_t told() const noexcept override { return 0; }
+  void wake() noexcept override { ++wakes; }
+  int descriptor() const noexcept override { return -1; }
+  Result<std::unique_ptr<Listener>> listen(const ListeningSocket&, ListenerHandler&) override { return Errc::invalid; }
+  std::unique_ptr<Stream> adopt(Socket, const StreamOptions&) override { return nullptr; }
+
+  bool posted_ = false;
+};
+
+TEST(EventLoop, IsWokenOnceForAllThatComesWhileItSleeps) {
+  const ManualClock clock;
+  auto made = std::make_unique<PostsWhileItWaits>();
+  PostsWhileItWaits& poller = *made;
+  EventLoop loop({}, clock, std::move(made), nullptr);
+  poller.loop = &loop;
+  loop.run();
+  EXPECT_EQ(poller.wakes, 1);
+  EXPECT_EQ(loop.stats().wake_ups, 1U);
+  EXPECT_EQ(loop.stats().ring_events, 2U);
+}
+
 TEST_F(EventLoopTest, GoesOnWithItsIoContextAfterSomebodyStoppedThat) {
   loop.io_context().stop();
   int ran = 0;
@@ -292,23 +407,12 @@ TEST(EventLoopThreads, WakesFromItsSleepInAsioForPostsOfBothKinds) {
   }
 }
 
-class ClosedStream final : public StreamHandler {
- public:
-  std::promise<void> closed;
-
- private:
-  std::size_t on_data(std::span<char> bytes) override { return bytes.size(); }
-  void on_end() override {}
-  void on_drained() override {}
-  void on_closed(error_code) override { closed.set_value(); }
-};
-
-TEST(EventLoopThreads, TellsOfAClosedStreamBeforeItSleepsInAsio) {
+TEST(EventLoopThreads, TellsOfATestStreamHandlerBeforeItSleepsInAsio) {
   RunningLoop running;
   std::array<int, 2> ends{};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
   const Socket peer(ends[1]);
-  ClosedStream handler;
+  TestStreamHandler handler;
   std::unique_ptr<Stream> stream;
   ASSERT_TRUE(running.loop.post([&] {
     running.loop.io_context();
@@ -317,6 +421,37 @@ TEST(EventLoopThreads, TellsOfAClosedStreamBeforeItSleepsInAsio) {
     stream->close();  // the kernel has nothing to say to this
   }));
   handler.closed.get_future().wait();
+  std::promise<void> gone;
+  ASSERT_TRUE(running.loop.post([&] {
+    stream.reset();
+    gone.set_value();
+  }));
+  gone.get_future().wait();
+}
+
+// The kernel tells Asio of a change, not of a state: what is left from before must not be slept over.
+TEST(EventLoopThreads, ReadsOnInAsioWhatTheKernelHasLeftToRead) {
+  RunningLoop running;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+  const Socket peer(ends[1]);
+  const std::string bytes(200'000, 'x');
+  const ssize_t sent = ::send(peer.descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  ASSERT_GT(sent, 130 * 1024) << "more than is read at once";
+  TestStreamHandler handler;
+  std::promise<void> all;
+  ssize_t got = 0;
+  handler.data = [&](std::size_t count) {
+    got += static_cast<ssize_t>(count);
+    if (got == sent) all.set_value();
+  };
+  std::unique_ptr<Stream> stream;
+  ASSERT_TRUE(running.loop.post([&] {
+    running.loop.io_context();
+    stream = running.loop.poller().adopt(Socket(ends[0]), {});
+    ASSERT_TRUE(stream->start(handler));
+  }));
+  all.get_future().wait();
   std::promise<void> gone;
   ASSERT_TRUE(running.loop.post([&] {
     stream.reset();
@@ -376,6 +511,58 @@ TEST(EventLoopThreads, RunsATimerOfAsioWhileItSleeps) {
   gone.get_future().wait();
 }
 
+TEST(EventLoopThreads, TellsAStreamThatWokeItTheTimeItWokeAt) {
+  RunningLoopOn<ManualClock> running;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+  const Socket peer(ends[1]);
+  TestStreamHandler handler;
+  std::promise<Instant> told;
+  handler.data = [&](std::size_t) { told.set_value(running.loop.now()); };
+  std::unique_ptr<Stream> stream;
+  std::promise<std::uint64_t> started;
+  ASSERT_TRUE(running.loop.post([&] {
+    stream = running.loop.poller().adopt(Socket(ends[0]), {});
+    ASSERT_TRUE(stream->start(handler));
+    started.set_value(running.loop.stats().parks);
+  }));
+  const std::uint64_t parks = started.get_future().get();
+  while (running.loop.stats().parks == parks) std::this_thread::yield();
+  running.clock.advance(10s);
+  ASSERT_EQ(::send(peer.descriptor(), "x", 1, MSG_NOSIGNAL), 1);
+  EXPECT_EQ(told.get_future().get(), running.clock.now());
+  std::promise<void> gone;
+  ASSERT_TRUE(running.loop.post([&] {
+    stream.reset();
+    gone.set_value();
+  }));
+  gone.get_future().wait();
+}
+
+TEST(EventLoopThreads, DoesNotSleepOverADeadlineThatPassedDuringTheTurn) {
+  RunningLoopOn<ManualClock> running;
+  std::promise<void> fired;
+  TestTimer timer([&] { fired.set_value(); });
+  ASSERT_TRUE(running.loop.post([&] {
+    running.loop.arm_after(timer, 1h);
+    running.clock.advance(1h);  // this event takes an hour
+  }));
+  fired.get_future().wait();
+}
+
+TEST(EventLoopThreads, ShowsWhatItHasWhileItSleeps) {
+  RunningLoopOn<ManualClock> running;
+  TestTimer timer([] { ADD_FAILURE(); });
+  ASSERT_TRUE(running.loop.post([&] { running.loop.arm_after(timer, 1h); }));
+  while (running.loop.stats().timers_armed != 1) std::this_thread::yield();
+  std::promise<void> gone;
+  ASSERT_TRUE(running.loop.post([&] {
+    running.loop.cancel(timer);
+    gone.set_value();
+  }));
+  gone.get_future().wait();
+}
+
 TEST(EventLoopThreads, TellsAHandlerOfAsioThatWokeItTheTimeItWokeAt) {
   RunningLoopOn<ManualClock> running;
   std::promise<std::pair<boost::asio::io_context*, std::uint64_t>> made;
@@ -408,6 +595,20 @@ TEST(EventLoopThreads, LosesNoPostWhileItFallsAsleepAgainAndAgain) {
   for (auto& producer : producers) producer.join();
   while (handled.load(std::memory_order_relaxed) != 2 * kPosts) std::this_thread::yield();
   EXPECT_GT(running.loop.stats().parks, 0U);
+}
+
+// Nobody else wakes the loop, and each post comes about when the loop has just found nothing to do.
+TEST(EventLoopThreads, LosesNoPostThatComesWhileItFallsAsleep) {
+  RunningLoop running;
+  constexpr int kPosts = 100'000;
+  alignas(64) std::atomic<int> handled{0};
+  for (int i = 1; i <= kPosts; ++i) {
+    ASSERT_TRUE(running.loop.post([&handled, i] { handled.store(i, std::memory_order_release); }));
+    for (int spins = 0; handled.load(std::memory_order_acquire) != i; ++spins) {
+      if (spins > 1000) std::this_thread::yield();
+    }
+    for (volatile int wait = i % 512; wait > 0;) wait = wait - 1;
+  }
 }
 
 TEST(EventLoopThreads, AccountsForEveryPostThatRacesWithItsStop) {

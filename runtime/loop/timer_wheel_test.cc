@@ -53,6 +53,36 @@ TEST(TimerWheel, FiresInOrderOfDeadlineThenOfArming) {
   EXPECT_EQ(order, (std::vector{1, 2, 3, 4}));
 }
 
+TEST(TimerWheel, FiresManyOfOneDeadlineInOrderOfArming) {
+  TimerWheel wheel(kStart);
+  std::vector<int> order;
+  std::vector<int> expected;
+  std::vector<std::unique_ptr<TestTimer>> timers;
+  for (int i = 0; i < 200; ++i) {
+    timers.push_back(std::make_unique<TestTimer>([&order, i] { order.push_back(i); }));
+    wheel.arm(*timers.back(), kStart + 3s);
+    expected.push_back(i);
+  }
+  wheel.advance(kStart + 3s);
+  EXPECT_EQ(order, expected);
+}
+
+TEST(TimerWheel, HoldsStillWhenTimeGoesBack) {
+  TimerWheel wheel(kStart);
+  std::vector<int> order;
+  TestTimer first([&] { order.push_back(1); });
+  TestTimer second([&] { order.push_back(2); });
+  TestTimer third([&] { order.push_back(3); });
+  wheel.arm(third, kStart + 310s);
+  wheel.advance(kStart + 300s);
+  EXPECT_EQ(wheel.advance(kStart), 0U);
+  wheel.arm(second, kStart + 305s);
+  wheel.arm(first, kStart + 301s);
+  EXPECT_EQ(wheel.next_expiry(), kStart + 301s);
+  wheel.advance(kStart + 310s);
+  EXPECT_EQ(order, (std::vector{1, 2, 3}));
+}
+
 TEST(TimerWheel, KnowsTheNextExpiryToTheNanosecondAtEveryDistance) {
   for (const Duration distance : {Duration(1ns), Duration(1ms), Duration(63ms), Duration(70ms), Duration(5s),
                                   Duration(10min), Duration(30h), Duration(24h * 400), Duration(24h * 2000)}) {
@@ -117,6 +147,19 @@ TEST(TimerWheel, LetsATimerCancelAnotherThatIsDueInTheSameCall) {
   EXPECT_EQ(wheel.advance(kStart + 1s), 1U);
 }
 
+TEST(TimerWheel, LetsATimerCancelWhatItHasArmedForThePast) {
+  TimerWheel wheel(kStart);
+  TestTimer victim([] { ADD_FAILURE(); });
+  TestTimer first([&] {
+    wheel.arm(victim, kStart);
+    wheel.cancel(victim);
+  });
+  wheel.arm(first, kStart + 1ms);
+  EXPECT_EQ(wheel.advance(kStart + 1s), 1U);
+  EXPECT_EQ(wheel.advance(kStart + 1s), 0U);
+  EXPECT_FALSE(victim.armed());
+}
+
 TEST(TimerWheel, LetsATimerDestroyItself) {
   TimerWheel wheel(kStart);
   std::unique_ptr<TestTimer> timer;
@@ -152,8 +195,56 @@ TEST(TimerWheel, GoesOnWithTheRestAfterOneThrew) {
   wheel.arm(bad, kStart + 1ms);
   wheel.arm(good, kStart + 1ms);
   EXPECT_THROW(wheel.advance(kStart + 1s), std::runtime_error);
+  EXPECT_LE(wheel.next_expiry(), kStart + 1s) << "it must not be slept over";
   EXPECT_EQ(wheel.advance(kStart + 1s), 1U);
   EXPECT_EQ(fired, 1);
+}
+
+TEST(TimerWheel, OutlivedByATimerThatWasAboutToFireLeavesItDisarmed) {
+  TestTimer rest([] { ADD_FAILURE(); });
+  {
+    TimerWheel wheel(kStart);
+    TestTimer bad([] { throw std::runtime_error("boom"); });
+    wheel.arm(bad, kStart + 1ms);
+    wheel.arm(rest, kStart + 1ms);
+    EXPECT_THROW(wheel.advance(kStart + 1s), std::runtime_error);
+  }
+  EXPECT_FALSE(rest.armed());
+}
+
+TEST(TimerWheelDeathTest, StopsWhenATimerIsCancelledOnAnotherWheel) {
+  TimerWheel wheel(kStart);
+  TimerWheel other(kStart);
+  TestTimer timer([] {});
+  wheel.arm(timer, kStart + 1ms);
+  EXPECT_DEATH(other.cancel(timer), "cancelled on the wheel that holds it");
+}
+
+// As long as nothing is cancelled; else it may be told too early, never too late.
+TEST(TimerWheel, KnowsTheNextExpiryExactlyOverRandomHistoriesWithoutCancelling) {
+  for (unsigned seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    std::mt19937_64 random(seed);
+    TimerWheel wheel(kStart);
+    Instant now = kStart;
+    std::vector<std::unique_ptr<TestTimer>> timers;
+    for (int id = 0; id < 40; ++id) timers.push_back(std::make_unique<TestTimer>([] {}));
+    for (int step = 0; step < 200; ++step) {
+      const Duration span(static_cast<std::int64_t>(random() >> (24 + random() % 38)));
+      TestTimer& timer = *timers[random() % timers.size()];
+      if (!timer.armed() && random() % 2 == 0) {
+        wheel.arm(timer, now + span);
+      } else {
+        now += span / 4;
+        wheel.advance(now);
+      }
+      Instant earliest = kNever;
+      for (const auto& each : timers) {
+        if (each->armed()) earliest = std::min(earliest, each->deadline());
+      }
+      ASSERT_EQ(wheel.next_expiry(), earliest);
+    }
+  }
 }
 
 // Against the plainest model there is: a sorted list.

@@ -20,6 +20,13 @@ TEST(AcceptBalance, KeepsAConnectionWhereItWasAcceptedWhileThatIsFair) {
   for (std::size_t i = 0; i < 64; ++i) EXPECT_EQ(balance.place(i % 2), i % 2);
 }
 
+TEST(AcceptBalance, HandsOverOnlyWhatIsMoreThanALittleUneven) {
+  AcceptBalance balance(2, 1000);
+  EXPECT_EQ(balance.place(0), 0U);
+  EXPECT_EQ(balance.place(0), 0U);
+  EXPECT_EQ(balance.place(0), 1U);
+}
+
 TEST(AcceptBalance, RefusesBeyondTheLimitAndHasRoomAgainALittleBelow) {
   AcceptBalance balance(1, 100);
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(balance.place(0));

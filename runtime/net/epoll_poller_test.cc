@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -86,6 +87,7 @@ class Recorder final : public StreamHandler {
   std::function<std::size_t(std::string_view)> data = [](std::string_view bytes) { return bytes.size(); };
   std::function<void()> end = [] {};
   std::function<void()> closed = [] {};
+  std::function<void()> drained = [] {};
   std::vector<std::string> shown;
   int ends = 0;
   int drains = 0;
@@ -100,7 +102,10 @@ class Recorder final : public StreamHandler {
     ++ends;
     end();
   }
-  void on_drained() override { ++drains; }
+  void on_drained() override {
+    ++drains;
+    drained();
+  }
   void on_closed(error_code reason) override {
     closes.push_back(reason);
     closed();
@@ -130,6 +135,7 @@ TEST_F(EpollStreamTest, ShowsWhatThePeerWrote) {
   send(peer, "hello");
   poll();
   EXPECT_EQ(recorder.shown, std::vector<std::string>{"hello"});
+  EXPECT_EQ(poller->told(), 1U);
 }
 
 TEST_F(EpollStreamTest, ShowsUnusedBytesAgainInFrontOfTheNext) {
@@ -194,6 +200,145 @@ TEST_F(EpollStreamTest, WritesThePiecesInOrder) {
   const std::array<std::string_view, 3> pieces{"one ", "two ", "three"};
   EXPECT_EQ(stream->write(pieces), WriteState::flowing);
   EXPECT_EQ(receive(peer), "one two three");
+}
+
+TEST_F(EpollStreamTest, WritesMorePiecesThanOneCallOfTheKernelTakes) {
+  open(4096);
+  std::vector<std::string> lines;
+  std::vector<std::string_view> pieces;
+  std::string expected;
+  for (std::size_t i = 0; i < 100; ++i) lines.push_back(std::string(i % 7 * 100, static_cast<char>('a' + i % 26)));
+  for (const std::string& line : lines) {
+    pieces.emplace_back(line);
+    expected += line;
+  }
+  stream->write(pieces);
+  EXPECT_GT(stream->unsent_bytes(), 0U) << "the kernel has taken a part, so that both ways are tried";
+  std::string got;
+  for (int i = 0; i < 1000 && got.size() < expected.size(); ++i) {
+    got += receive(peer);
+    poll(1);
+  }
+  EXPECT_EQ(got, expected);
+  const std::uint64_t told = poller->told();
+  poll(3);
+  EXPECT_EQ(poller->told(), told) << "with nothing unsent, room is no news";
+}
+
+TEST_F(EpollStreamTest, TellsThatThereIsRoomOnlyBelowItsLowMark) {
+  open(4096, {.unsent_high_bytes = 20'000, .unsent_low_bytes = 5'000});
+  EXPECT_EQ(stream->write(std::string(100'000, 'x')), WriteState::congested);
+  recorder.drained = [this] { EXPECT_LE(stream->unsent_bytes(), 5'000U); };
+  for (int i = 0; i < 1000 && recorder.drains == 0; ++i) {
+    receive(peer);
+    poll(1);
+  }
+  EXPECT_GT(stream->unsent_bytes(), 0U);
+  for (int i = 0; i < 1000 && stream->unsent_bytes() != 0; ++i) {
+    receive(peer);
+    poll(1);
+  }
+  EXPECT_EQ(recorder.drains, 1) << "once for all that was congested";
+}
+
+TEST_F(EpollStreamTest, KeepsTheOrderWhenTheKernelHasRoomAgain) {
+  open(4096);
+  const std::string bytes(100'000, 'x');
+  stream->write(bytes);
+  ASSERT_GT(stream->unsent_bytes(), 0U);
+  std::string got = receive(peer);
+  stream->write("last");  // there is room for it, but others come first
+  for (int i = 0; i < 1000 && stream->unsent_bytes() != 0; ++i) {
+    poll(1);
+    got += receive(peer);
+  }
+  EXPECT_EQ(got, bytes + "last");
+}
+
+TEST_F(EpollStreamTest, ShowsNothingWhenPausedAgainBeforeItWasShown) {
+  open();
+  recorder.data = [this](std::string_view) {
+    stream->pause_reading();
+    return std::size_t{0};
+  };
+  send(peer, "ab");
+  poll();
+  stream->resume_reading();
+  stream->pause_reading();
+  poll();
+  EXPECT_EQ(recorder.shown.size(), 1U);
+  recorder.data = [](std::string_view bytes) { return bytes.size(); };
+  stream->resume_reading();
+  poll();
+  EXPECT_EQ(recorder.shown, (std::vector<std::string>{"ab", "ab"}));
+}
+
+TEST_F(EpollStreamTest, IsCalledOnceHoweverOftenItWasResumed) {
+  open();
+  for (int i = 0; i < 3; ++i) {
+    stream->pause_reading();
+    stream->resume_reading();
+  }
+  poll();
+  EXPECT_EQ(poller->told(), 1U);
+}
+
+// The receive buffer is full of what was left; there is no room to read behind it.
+TEST_F(EpollStreamTest, ShowsAFullBufferThatWasLeftBeforeItReadsOn) {
+  Recorder first_recorder;
+  Pair first_pair = make_pair();
+  auto first = poller->adopt(std::move(first_pair.ours), {});
+  ASSERT_TRUE(first->start(first_recorder));
+  open(1 << 20);
+  recorder.data = [this](std::string_view) {
+    stream->pause_reading();
+    return std::size_t{0};
+  };
+  send(first_pair.theirs, "x");
+  send(peer, std::string(140'000, 'x'));
+  poll(1);
+  ASSERT_EQ(recorder.shown.size(), 1U);
+  ASSERT_EQ(recorder.shown[0].size(), 128U * 1024U);
+  // Now both have something, and the first, told first, resumes the second.
+  first_recorder.data = [this](std::string_view bytes) {
+    stream->resume_reading();
+    return bytes.size();
+  };
+  recorder.data = [](std::string_view bytes) { return bytes.size(); };
+  send(first_pair.theirs, "x");
+  poll();
+  EXPECT_EQ(recorder.ends, 0);
+  ASSERT_EQ(recorder.shown.size(), 3U);
+  EXPECT_EQ(recorder.shown[1].size() + recorder.shown[2].size(), 140'000U);
+}
+
+TEST_F(EpollStreamTest, ClosesWithoutAnErrorWhenBothHalvesHaveEnded) {
+  open();
+  stream->finish();
+  peer.reset();
+  poll();
+  EXPECT_EQ(recorder.ends, 1);
+  EXPECT_EQ(recorder.closes, std::vector<error_code>{error_code()});
+  const std::uint64_t told = poller->told();
+  poll(3);
+  EXPECT_EQ(poller->told(), told);
+}
+
+TEST_F(EpollStreamTest, ShowsTheRestWhenOthersHaveHadTheirTurn) {
+  open();
+  recorder.data = [this](std::string_view bytes) {
+    stream->pause_reading();
+    stream->resume_reading();
+    return std::min<std::size_t>(bytes.size(), 1);
+  };
+  send(peer, std::string(100, 'x'));
+  std::size_t shown = 0;
+  for (int i = 0; i < 100 && recorder.shown.size() < 100; ++i) {
+    poll(1);
+    EXPECT_LE(recorder.shown.size(), shown + 3);
+    shown = recorder.shown.size();
+  }
+  EXPECT_EQ(shown, 100U);
 }
 
 TEST_F(EpollStreamTest, KeepsWhatTheKernelDoesNotTakeAndSendsItInOrder) {
@@ -364,6 +509,65 @@ TEST_F(EpollStreamTest, MayBeDestroyedFromInsideEveryCall) {
   stream->close();
   poll();
   EXPECT_EQ(stream, nullptr);
+
+  open(4096, {.unsent_high_bytes = 20'000, .unsent_low_bytes = 5'000});
+  recorder.drained = [this] { stream.reset(); };
+  stream->write(std::string(100'000, 'x'));
+  for (int i = 0; i < 1000 && stream != nullptr; ++i) {
+    receive(peer);
+    poll(1);
+  }
+  EXPECT_EQ(stream, nullptr);
+}
+
+TEST_F(EpollStreamTest, MayBeDestroyedWhileACallForItWaits) {
+  open();
+  stream->close();
+  stream.reset();
+  poll();
+  EXPECT_TRUE(recorder.closes.empty());
+}
+
+TEST_F(EpollStreamTest, MayBeDestroyedFromInsideACallOfAnotherWhileACallForItWaits) {
+  open();
+  Recorder other_recorder;
+  Pair pair = make_pair();
+  auto other = poller->adopt(std::move(pair.ours), {});
+  ASSERT_TRUE(other->start(other_recorder));
+  recorder.closed = [&] { other.reset(); };
+  stream->close();
+  other->close();
+  poll();
+  EXPECT_EQ(recorder.closes.size(), 1U);
+  EXPECT_TRUE(other_recorder.closes.empty());
+}
+
+using EpollStreamDeathTest = EpollStreamTest;
+
+TEST_F(EpollStreamDeathTest, StopsWhenAHandlerUsesMoreThanItWasShown) {
+  open();
+  recorder.data = [](std::string_view bytes) { return bytes.size() + 1; };
+  send(peer, "x");
+  EXPECT_DEATH(poll(), "a handler uses no more than it was shown");
+}
+
+TEST_F(EpollStreamDeathTest, StopsWhenAHandlerThatReadsLeavesTooMuch) {
+  open();
+  recorder.data = [](std::string_view) { return std::size_t{0}; };
+  const std::string bytes(10'000, 'x');
+  EXPECT_DEATH(
+      {
+        for (int i = 0; i < 10; ++i) {
+          send(peer, bytes);
+          poll();
+        }
+      },
+      "leaves at most kUnusedBytesMax unused");
+}
+
+TEST_F(EpollStreamDeathTest, StopsWhenItIsStartedTwice) {
+  open();
+  EXPECT_DEATH(static_cast<void>(stream->start(recorder)), "a stream is started once");
 }
 
 TEST_F(EpollStreamTest, MayBeDestroyedWhileAnEventForItWaits) {
@@ -411,11 +615,15 @@ TEST_F(EpollStreamTest, EndsOnlyTheStreamWhoseHandlerThrew) {
 
 class Acceptor final : public ListenerHandler {
  public:
+  std::function<void()> accept = [] {};
   std::vector<Socket> accepted;
   std::vector<error_code> failures;
 
  private:
-  void on_accept(Socket connection) override { accepted.push_back(std::move(connection)); }
+  void on_accept(Socket connection) override {
+    accepted.push_back(std::move(connection));
+    accept();
+  }
   void on_accept_failed(error_code reason) override { failures.push_back(reason); }
 };
 
@@ -473,6 +681,79 @@ TEST(EpollListener, AcceptsNothingOncePausedThoughTheKernelHasToldOfAConnection)
   EXPECT_EQ(acceptor.accepted.size(), 1U);
 }
 
+TEST(EpollListener, LeavesTheRestOfABurstToOthers) {
+  auto poller = EpollPoller::create().value();
+  auto other = EpollPoller::create().value();
+  auto socket = ListeningSocket::open(Endpoint::parse("127.0.0.1", 0).value(), {}).value();
+  Acceptor acceptor;
+  Acceptor other_acceptor;
+  auto listener = poller->listen(socket, acceptor).value();
+  auto other_listener = other->listen(socket, other_acceptor).value();
+  auto clients = connect_many(socket.local_endpoint(), 20);
+  poll_once(*poller);
+  EXPECT_LE(acceptor.accepted.size(), 10U);
+  poll_once(*other);
+  poll_once(*poller);
+  EXPECT_GT(other_acceptor.accepted.size(), 0U);
+  EXPECT_EQ(acceptor.accepted.size() + other_acceptor.accepted.size(), 20U);
+}
+
+TEST(EpollListener, MayBeDestroyedWhileAnEventForItWaits) {
+  auto poller = EpollPoller::create().value();
+  auto socket = ListeningSocket::open(Endpoint::parse("127.0.0.1", 0).value(), {}).value();
+  Acceptor acceptor;
+  auto listener = poller->listen(socket, acceptor).value();
+  Pair pair = make_pair();
+  Recorder recorder;
+  recorder.data = [&](std::string_view bytes) {
+    listener.reset();
+    return bytes.size();
+  };
+  auto stream = poller->adopt(std::move(pair.ours), {});
+  ASSERT_TRUE(stream->start(recorder));
+  send(pair.theirs, "x");
+  auto clients = connect_many(socket.local_endpoint(), 1);
+  poll_once(*poller);
+  EXPECT_EQ(recorder.shown.size(), 1U);
+  EXPECT_TRUE(acceptor.accepted.empty());
+  EXPECT_EQ(poller->told(), 1U);
+}
+
+TEST(EpollListener, MayBeDestroyedFromInsideACall) {
+  auto poller = EpollPoller::create().value();
+  auto socket = ListeningSocket::open(Endpoint::parse("127.0.0.1", 0).value(), {}).value();
+  Acceptor acceptor;
+  auto listener = poller->listen(socket, acceptor).value();
+  acceptor.accept = [&] { listener.reset(); };
+  auto clients = connect_many(socket.local_endpoint(), 3);
+  poll_once(*poller);
+  poll_once(*poller);
+  EXPECT_EQ(acceptor.accepted.size(), 1U);
+}
+
+TEST(EpollListener, PausesItselfWhenThereIsNoDescriptorLeft) {
+  auto poller = EpollPoller::create().value();
+  auto socket = ListeningSocket::open(Endpoint::parse("127.0.0.1", 0).value(), {}).value();
+  Acceptor acceptor;
+  auto listener = poller->listen(socket, acceptor).value();
+  auto clients = connect_many(socket.local_endpoint(), 1);
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none{0, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  poll_once(*poller);
+  const std::uint64_t told = poller->told();
+  for (int i = 0; i < 3; ++i) poll_once(*poller);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  ASSERT_EQ(acceptor.failures.size(), 1U);
+  EXPECT_EQ(acceptor.failures[0], boost::system::errc::too_many_files_open);
+  EXPECT_EQ(poller->told(), told) << "it does not spin";
+  EXPECT_TRUE(acceptor.accepted.empty());
+  listener->resume();
+  poll_once(*poller);
+  EXPECT_EQ(acceptor.accepted.size(), 1U);
+}
+
 TEST(EpollListener, TellsWhenItCannotResume) {
   auto poller = EpollPoller::create().value();
   auto socket = ListeningSocket::open(Endpoint::parse("127.0.0.1", 0).value(), {}).value();
@@ -494,6 +775,24 @@ TEST(EpollPoller, IsWokenFromAnotherThreadWhileItWaits) {
   std::thread waker([&] { poller->wake(); });
   poller->wait(Poller::kForever);
   waker.join();
+}
+
+TEST(EpollPoller, IsWokenOncePerCall) {
+  auto poller = EpollPoller::create().value();
+  poller->wake();
+  poll_once(*poller);
+  poller->wait(Duration::zero());
+  EXPECT_FALSE(poller->has_pending());
+}
+
+TEST_F(EpollStreamTest, DoesNotWaitWhileSomebodyIsToBeCalled) {
+  open();
+  stream->close();
+  EXPECT_TRUE(poller->has_pending());
+  poller->wait(Poller::kForever);
+  poller->dispatch();
+  EXPECT_EQ(recorder.closes.size(), 1U);
+  EXPECT_FALSE(poller->has_pending());
 }
 
 TEST(EpollPoller, ReturnsAtOnceWhenItWasWokenBefore) {

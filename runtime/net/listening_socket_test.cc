@@ -1,10 +1,13 @@
 #include "runtime/net/listening_socket.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <vector>
 
 namespace fluxor::runtime {
 namespace {
@@ -28,6 +31,40 @@ TEST(ListeningSocket, SaysWhichPortItGot) {
   auto socket = ListeningSocket::open(loopback(), {}).value();
   EXPECT_NE(socket.local_endpoint().port(), 0);
   EXPECT_TRUE(connect_to(socket.local_endpoint(), 1000).connected);
+}
+
+TEST(ListeningSocket, HandsOnThatSmallWritesAreNotHeldBack) {
+  auto socket = ListeningSocket::open(loopback(), {}).value();
+  const Attempt attempt = connect_to(socket.local_endpoint(), 1000);
+  const Socket accepted(::accept(socket.descriptor(), nullptr, nullptr));
+  int no_delay = 0;
+  socklen_t size = sizeof(no_delay);
+  ASSERT_EQ(::getsockopt(accepted.descriptor(), IPPROTO_TCP, TCP_NODELAY, &no_delay, &size), 0);
+  EXPECT_EQ(no_delay, 1);
+}
+
+TEST(ListeningSocket, TakesItsPortAgainWhileOldConnectionsDieAway) {
+  auto first = ListeningSocket::open(loopback(), {});
+  const Endpoint at = first->local_endpoint();
+  Attempt attempt = connect_to(at, 1000);
+  Socket accepted(::accept(first->descriptor(), nullptr, nullptr));
+  accepted.reset();  // the server closes first, so the port waits on its side
+  char byte;
+  pollfd wait{attempt.socket.descriptor(), POLLIN, 0};
+  ::poll(&wait, 1, 1000);
+  EXPECT_EQ(::recv(attempt.socket.descriptor(), &byte, 1, 0), 0);
+  attempt.socket.reset();
+  first = Errc::closed;
+  EXPECT_TRUE(ListeningSocket::open(at, {}));
+}
+
+TEST(ListeningSocket, KeepsAsManyConnectionsAsItWasTold) {
+  auto socket = ListeningSocket::open(loopback(), {.backlog = 16}).value();
+  std::vector<Attempt> attempts;
+  for (int i = 0; i < 10; ++i) {
+    attempts.push_back(connect_to(socket.local_endpoint(), 100));
+    EXPECT_TRUE(attempts.back().connected);
+  }
 }
 
 TEST(ListeningSocket, RefusesAPortThatIsTaken) {

@@ -133,6 +133,53 @@ TEST(RingBuffer, FreesTheSlotOfAnEventThatThrew) {
   EXPECT_EQ(take(ring), std::vector{2});
 }
 
+struct ClaimsWhenDestroyed {
+  ClaimsWhenDestroyed(RingBuffer<ClaimsWhenDestroyed>* its_ring, bool* told) : ring(its_ring), refused(told) {}
+  RingBuffer<ClaimsWhenDestroyed>* ring;
+  bool* refused;
+  ~ClaimsWhenDestroyed() { *refused = !ring->try_next(); }
+};
+
+TEST(RingBuffer, FreesASlotOnlyWhenItsEventIsDestroyed) {
+  bool refused = false;
+  RingBuffer<ClaimsWhenDestroyed> ring(2);
+  for (int i = 0; i < 2; ++i) {
+    auto claim = ring.try_next().value();
+    claim.emplace(&ring, &refused);
+    claim.publish();
+  }
+  refused = false;
+  ring.consume([](ClaimsWhenDestroyed&) {}, 1);
+  EXPECT_TRUE(refused);
+}
+
+TEST(RingBuffer, HasPublishedExactlyWhatCanBeConsumed) {
+  RingBuffer<int> ring(4);
+  EXPECT_FALSE(ring.has_published());
+  auto first = ring.try_next().value();
+  EXPECT_FALSE(ring.has_published());
+  put(ring, 2);
+  EXPECT_FALSE(ring.has_published());
+  first.emplace(1);
+  first.publish();
+  EXPECT_TRUE(ring.has_published());
+  take(ring);
+  EXPECT_FALSE(ring.has_published());
+  {
+    const auto abandoned = ring.try_next().value();
+  }
+  EXPECT_TRUE(ring.has_published()) << "a tombstone is stepped over";
+}
+
+TEST(RingBuffer, CountsTheSameOnceClosed) {
+  RingBuffer<int> ring(4);
+  put(ring, 1);
+  ring.close();
+  EXPECT_EQ(ring.size(), 1U);
+  take(ring);
+  EXPECT_EQ(ring.size(), 0U);
+}
+
 TEST(RingBuffer, RefusesClaimsOnceClosedAndHandsOutWhatWasClaimedBefore) {
   RingBuffer<int> ring(4);
   put(ring, 1);
@@ -161,6 +208,13 @@ TEST(RingBuffer, DestroysWhatNobodyConsumed) {
 TEST(RingBufferDeathTest, StopsWhenAnUnbuiltEventIsPublished) {
   RingBuffer<int> ring(2);
   EXPECT_DEATH(ring.try_next().value().publish(), "publish needs a claim whose event was built");
+}
+
+TEST(RingBufferDeathTest, StopsWhenAnEventIsBuiltTwice) {
+  RingBuffer<int> ring(2);
+  auto claim = ring.try_next().value();
+  claim.emplace(1);
+  EXPECT_DEATH(claim.emplace(2), "an event is built once per claim");
 }
 
 TEST(RingBufferDeathTest, StopsOnACapacityThatIsNoPowerOfTwo) {
@@ -213,6 +267,75 @@ void check_producers(std::size_t capacity, unsigned producers, std::uint32_t eve
 TEST(RingBufferThreads, LosesNothingAndKeepsOrderPerProducer) { check_producers(1024, 8, 1'000'000); }
 
 TEST(RingBufferThreads, LosesNothingWhenEveryFewStepsWrap) { check_producers(2, 4, 20'000); }
+
+TEST(RingBufferThreads, RefusesNobodyWhileThereIsRoom) {
+  for (int round = 0; round < 100; ++round) {
+    RingBuffer<int> ring(8192);
+    std::atomic<int> refused{0};
+    std::atomic<int> waiting{2};
+    std::vector<std::thread> producers;
+    for (int p = 0; p < 2; ++p) {
+      producers.emplace_back([&] {
+        waiting.fetch_sub(1);
+        while (waiting.load() != 0) std::this_thread::yield();
+        for (int i = 0; i < 4096; ++i) {
+          auto claim = ring.try_next();
+          if (!claim) {
+            ++refused;
+            continue;
+          }
+          claim->emplace(i);
+          claim->publish();
+        }
+      });
+    }
+    for (auto& producer : producers) producer.join();
+    ASSERT_EQ(refused.load(), 0);
+  }
+}
+
+// One publishes and looks whether the other sleeps; the other says that it sleeps and looks whether something was
+// published: never do both miss.  event_loop.h rests on it.
+TEST(RingBufferThreads, LetsAPublisherOrASleeperSeeTheOther) {
+  constexpr int kRounds = 200'000;
+  RingBuffer<int> ring(2);
+  // Each on a line of its own, or the handshake would order what is tried here.
+  alignas(64) std::atomic<bool> asleep{false};
+  alignas(64) std::atomic<int> claimed{0};
+  alignas(64) std::atomic<int> begun{0};
+  alignas(64) std::atomic<int> published{0};
+  alignas(64) bool saw_sleeper = false;
+  std::thread publisher([&] {
+    for (int round = 1; round <= kRounds; ++round) {
+      auto claim = ring.try_next();
+      claim->emplace(round);
+      claimed.store(round, std::memory_order_release);
+      for (int spins = 0; begun.load(std::memory_order_acquire) != round; ++spins) {
+        static_cast<void>(
+            asleep.load(std::memory_order_relaxed));  // at hand, so that looking is faster than publishing
+        if (spins > 1000) std::this_thread::yield();
+      }
+      claim->publish();
+      saw_sleeper = asleep.load(std::memory_order_seq_cst);
+      published.store(round, std::memory_order_release);
+    }
+  });
+  int missed = 0;
+  for (int round = 1; round <= kRounds; ++round) {
+    while (claimed.load(std::memory_order_acquire) != round) std::this_thread::yield();
+    EXPECT_FALSE(ring.has_published());  // takes the slot's line, so that publishing takes its time
+    begun.store(round, std::memory_order_release);
+    for (volatile int wait = round % 64; wait > 0;) wait = wait - 1;
+    asleep.store(true, std::memory_order_seq_cst);
+    const bool saw_event = ring.has_published();
+    while (published.load(std::memory_order_acquire) != round) std::this_thread::yield();
+    if (!saw_event && !saw_sleeper) ++missed;
+    asleep.store(false);
+    ASSERT_EQ(ring.consume([](int&) {}, 1), 1U);
+  }
+  publisher.join();
+  EXPECT_EQ(missed, 0);
+}
 
 TEST(RingBufferThreads, CountsEveryClaimAsConsumedOrRefusedWhenClosedInFlight) {
   for (int round = 0; round < 200; ++round) {

@@ -186,6 +186,7 @@ TEST(Task, FreesEveryFrame) {
   start(fails("x"), [](Outcome<std::string>) {});
   {
     auto dropped = ready(3);
+    dropped = ready(4);
   }
   EXPECT_EQ(live_frames(), before);
 }

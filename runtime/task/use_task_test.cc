@@ -4,7 +4,9 @@
 
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
@@ -82,6 +84,40 @@ Task<error_code> connect_to_nobody() {
   const Result<void> connected = co_await socket.async_connect(nobody, use_task);
   co_return connected ? error_code() : connected.error();
 }
+
+Task<error_code> read_what_has_ended() {
+  asio::io_context& context = EventLoop::current()->io_context();
+  tcp::acceptor acceptor(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  tcp::socket socket(context);
+  EXPECT_TRUE(co_await socket.async_connect(acceptor.local_endpoint(), use_task));
+  EXPECT_TRUE(co_await acceptor.async_accept(use_task));  // and closed again at once
+  std::array<char, 8> buffer;
+  const Result<std::size_t> read = co_await socket.async_read_some(asio::buffer(buffer), use_task);
+  co_return read ? error_code() : read.error();
+}
+
+TEST(UseTask, HandsTheErrorOfAnOperationWithAValueThroughUnchanged) {
+  EXPECT_EQ(run_on_loop<error_code>(read_what_has_ended), asio::error::eof);
+}
+
+template <typename Token>
+auto async_pair(asio::io_context& context, error_code error, Token&& token) {
+  return asio::async_initiate<Token, void(error_code, int, std::string)>(
+      [&context](auto handler, error_code result) {
+        asio::post(context, [handler = std::move(handler), result]() mutable { handler(result, 7, "seven"); });
+      },
+      token, error);
+}
+
+Task<std::string> await_pairs() {
+  asio::io_context& context = EventLoop::current()->io_context();
+  const Result<std::tuple<int, std::string>> pair = co_await async_pair(context, {}, use_task);
+  const Result<std::tuple<int, std::string>> failed = co_await async_pair(context, Errc::timeout, use_task);
+  co_return std::to_string(std::get<0>(*pair)) + std::get<1>(*pair) +
+      (!failed && failed.error() == Errc::timeout ? " timeout" : "");
+}
+
+TEST(UseTask, MakesATupleOfSeveralValues) { EXPECT_EQ(run_on_loop<std::string>(await_pairs), "7seven timeout"); }
 
 TEST(UseTask, HandsTheErrorOfAnOperationThroughUnchanged) {
   EXPECT_EQ(run_on_loop<error_code>(connect_to_nobody), boost::system::errc::connection_refused);
