@@ -21,7 +21,7 @@ void StderrLog::write(Severity severity, std::string_view message, std::span<con
   for (const LogField& field : fields) line.append(" ").append(field.key).append("=").append(field.value);
   line.push_back('\n');
   std::fwrite(line.data(), 1, line.size(), stderr);
-} catch (...) {
+} catch (...) {  // NOLINT(bugprone-empty-catch)
   // No memory for a line: there is nobody left to tell.
 }
 

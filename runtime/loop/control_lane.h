@@ -101,7 +101,9 @@ class ControlLane {
 
  private:
   // A head that is no node.
-  static ControlNode* closed() noexcept { return reinterpret_cast<ControlNode*>(std::uintptr_t{1}); }
+  static ControlNode* closed() noexcept {
+    return reinterpret_cast<ControlNode*>(std::uintptr_t{1});  // NOLINT(performance-no-int-to-ptr): compared only
+  }
 
   void take() noexcept {
     if (taken_ != nullptr || empty()) return;

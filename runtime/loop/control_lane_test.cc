@@ -132,37 +132,44 @@ TEST(ControlLaneThreads, LosesNoSignal) {
   EXPECT_EQ(seen, std::vector<int>(kThreads, kSignals));
 }
 
-// A signal that is told "queued already" is served by a run that sees what was written before it.
+// A signal that is told "queued already" is served by a run that sees what was written before it.  Many nodes in a row,
+// so that signal and run often meet at one.
 TEST(ControlLaneThreads, ServesASignalThatComesWhileItsNodeIsTaken) {
-  constexpr int kRounds = 50'000;
-  ControlLane lane;
-  std::atomic<int> value{0};
-  std::atomic<int> begun{0};
-  std::atomic<int> signalled{0};
-  bool pushed = false;
-  int seen = 0;
-  TestNode node([&] { seen = value.load(std::memory_order_relaxed); });
-  std::thread signaller([&] {
-    for (int round = 1; round <= kRounds; ++round) {
-      for (int spins = 0; begun.load(std::memory_order_acquire) != round; ++spins) {
-        if (spins > 1000) std::this_thread::yield();
-      }
-      value.store(round, std::memory_order_relaxed);
-      pushed = lane.push(node);
-      signalled.store(round, std::memory_order_release);
-    }
-  });
+  struct Meeting {
+    ControlLane lane;
+    alignas(64) std::atomic<int> value{0};
+    alignas(64) int seen = 0;
+    alignas(64) TestNode node{[this] { seen = value.load(std::memory_order_relaxed); }};
+    alignas(64) bool pushed = false;
+  };
+  constexpr int kBatches = 200;
+  std::vector<std::unique_ptr<Meeting>> meetings;
+  for (int i = 0; i < 500; ++i) meetings.push_back(std::make_unique<Meeting>());
   int missed = 0;
-  for (int round = 1; round <= kRounds; ++round) {
-    lane.push(node);
-    begun.store(round, std::memory_order_release);
-    for (volatile int wait = round % 64; wait > 0;) wait = wait - 1;
-    lane.run_all();
-    while (signalled.load(std::memory_order_acquire) != round) std::this_thread::yield();
-    if (!pushed && seen != round) ++missed;
-    lane.run_all();
+  for (int batch = 1; batch <= kBatches; ++batch) {
+    std::atomic<bool> queued{false};
+    std::atomic<bool> begun{false};
+    std::thread signaller([&] {
+      for (const auto& meeting : meetings) EXPECT_TRUE(meeting->lane.push(meeting->node));
+      queued.store(true);
+      while (!begun.load()) std::this_thread::yield();
+      for (const auto& meeting : meetings) {
+        meeting->value.store(batch, std::memory_order_relaxed);
+        meeting->pushed = meeting->lane.push(meeting->node);
+      }
+    });
+    while (!queued.load()) std::this_thread::yield();
+    // At hand, so that looking is faster than freeing the node, which is at hand on the other side.
+    for (const auto& meeting : meetings) EXPECT_NE(meeting->value.load(), batch);
+    begun.store(true);
+    for (volatile int wait = batch; wait > 0;) wait = wait - 1;
+    for (const auto& meeting : meetings) meeting->lane.run_all();
+    signaller.join();
+    for (const auto& meeting : meetings) {
+      if (!meeting->pushed && meeting->seen != batch) ++missed;
+      meeting->lane.run_all();
+    }
   }
-  signaller.join();
   EXPECT_EQ(missed, 0);
 }
 

@@ -9,10 +9,8 @@
 namespace fluxor::runtime {
 namespace {
 
-using std::chrono_literals::operator""us;
-
 // A busy loop looks at the kernel at least this often, and not on every turn: each look is a system call.
-constexpr Duration kIoInterval = 50us;
+constexpr Duration kIoInterval = std::chrono::microseconds(50);
 
 thread_local EventLoop* current_loop = nullptr;
 

@@ -50,7 +50,7 @@ void BM_ProducersToConsumer(benchmark::State& state) {
         for (std::uint64_t i = 0; i < kEvents / producers; ++i) put(ring, sum);
       });
     }
-    std::uint64_t left = kEvents / producers * producers;
+    std::uint64_t left = kEvents / producers * producers;  // NOLINT(clang-analyzer-core.DivideZero): Arg below
     while (left != 0) left -= ring.consume([](Event& event) { event(); }, 256);
     for (auto& thread : threads) thread.join();
     benchmark::DoNotOptimize(sum);

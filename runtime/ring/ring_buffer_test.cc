@@ -295,45 +295,47 @@ TEST(RingBufferThreads, RefusesNobodyWhileThereIsRoom) {
 }
 
 // One publishes and looks whether the other sleeps; the other says that it sleeps and looks whether something was
-// published: never do both miss.  event_loop.h rests on it.
+// published: never do both miss.  event_loop.h rests on it.  Many pairs in a row, so that both often meet at one.
 TEST(RingBufferThreads, LetsAPublisherOrASleeperSeeTheOther) {
-  constexpr int kRounds = 200'000;
-  RingBuffer<int> ring(2);
-  // Each on a line of its own, or the handshake would order what is tried here.
-  alignas(64) std::atomic<bool> asleep{false};
-  alignas(64) std::atomic<int> claimed{0};
-  alignas(64) std::atomic<int> begun{0};
-  alignas(64) std::atomic<int> published{0};
-  alignas(64) bool saw_sleeper = false;
-  std::thread publisher([&] {
-    for (int round = 1; round <= kRounds; ++round) {
-      auto claim = ring.try_next();
-      claim->emplace(round);
-      claimed.store(round, std::memory_order_release);
-      for (int spins = 0; begun.load(std::memory_order_acquire) != round; ++spins) {
-        static_cast<void>(
-            asleep.load(std::memory_order_relaxed));  // at hand, so that looking is faster than publishing
-        if (spins > 1000) std::this_thread::yield();
-      }
-      claim->publish();
-      saw_sleeper = asleep.load(std::memory_order_seq_cst);
-      published.store(round, std::memory_order_release);
-    }
-  });
+  struct Meeting {
+    RingBuffer<int> ring{2};
+    alignas(64) std::atomic<bool> asleep{false};
+    alignas(64) bool saw_sleeper = false;
+    bool saw_event = false;
+  };
+  constexpr int kBatches = 200;
+  std::vector<std::unique_ptr<Meeting>> meetings;
+  for (int i = 0; i < 500; ++i) meetings.push_back(std::make_unique<Meeting>());
   int missed = 0;
-  for (int round = 1; round <= kRounds; ++round) {
-    while (claimed.load(std::memory_order_acquire) != round) std::this_thread::yield();
-    EXPECT_FALSE(ring.has_published());  // takes the slot's line, so that publishing takes its time
-    begun.store(round, std::memory_order_release);
-    for (volatile int wait = round % 64; wait > 0;) wait = wait - 1;
-    asleep.store(true, std::memory_order_seq_cst);
-    const bool saw_event = ring.has_published();
-    while (published.load(std::memory_order_acquire) != round) std::this_thread::yield();
-    if (!saw_event && !saw_sleeper) ++missed;
-    asleep.store(false);
-    ASSERT_EQ(ring.consume([](int&) {}, 1), 1U);
+  for (int batch = 0; batch < kBatches; ++batch) {
+    std::vector<RingBuffer<int>::Claim> claims;
+    for (const auto& meeting : meetings) {
+      claims.push_back(meeting->ring.try_next().value());
+      claims.back().emplace(batch);
+      meeting->asleep.store(false);
+    }
+    std::atomic<bool> begun{false};
+    std::thread publisher([&] {
+      // At hand, so that looking is faster than publishing: the slots are at hand on the other side.
+      for (const auto& meeting : meetings) EXPECT_FALSE(meeting->asleep.load());
+      begun.store(true);
+      for (std::size_t i = 0; i < meetings.size(); ++i) {
+        claims[i].publish();
+        meetings[i]->saw_sleeper = meetings[i]->asleep.load(std::memory_order_seq_cst);
+      }
+    });
+    while (!begun.load()) std::this_thread::yield();
+    for (volatile int wait = batch; wait > 0;) wait = wait - 1;
+    for (const auto& meeting : meetings) {
+      meeting->asleep.store(true, std::memory_order_seq_cst);
+      meeting->saw_event = meeting->ring.has_published();
+    }
+    publisher.join();
+    for (const auto& meeting : meetings) {
+      if (!meeting->saw_event && !meeting->saw_sleeper) ++missed;
+      EXPECT_EQ(meeting->ring.consume([](int&) {}, 1), 1U);
+    }
   }
-  publisher.join();
   EXPECT_EQ(missed, 0);
 }
 

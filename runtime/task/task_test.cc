@@ -102,9 +102,11 @@ TEST(Task, GoesOnWhereItWasSuspended) {
 }
 
 TEST(Task, DestroysTemporariesOfAnAwaitExpressionOnce) {
+  struct Use {
+    static Task<long> count(std::shared_ptr<int> held) { co_return held.use_count(); }
+  };
   auto owned = std::make_shared<int>(1);
-  const auto use = [](std::shared_ptr<int> held) -> Task<long> { co_return held.use_count(); };
-  const auto body = [use](std::shared_ptr<int> held) -> Task<> { co_await use(std::shared_ptr<int>(held)); };
+  const auto body = [](std::shared_ptr<int> held) -> Task<> { co_await Use::count(std::shared_ptr<int>(held)); };
   start(body(owned), [](Outcome<void>) {});
   EXPECT_EQ(owned.use_count(), 1);
 }

@@ -70,7 +70,9 @@ class AsioAwaiter {
         },
         std::move(arguments_));
   }
-  typename AsioResultType::Type await_resume() { return std::move(*result_); }
+  typename AsioResultType::Type await_resume() {
+    return std::move(*result_);  // NOLINT(bugprone-unchecked-optional-access): the handler set it before it resumed us
+  }
 
  private:
   struct Handler {
