@@ -123,7 +123,7 @@ std::vector<Option> make_table() {
        time_text(fallback.drain_delay), time<&C::drain_delay>(0ms)},
       {"drain-timeout", "Stopping and readiness", "TIME", "for requests in flight to end",
        time_text(fallback.drain_timeout), time<&C::drain_timeout>(0ms)},
-      {"ready-threshold", "Stopping and readiness", "RATIO", "not ready above this utilisation, up to 1", "none",
+      {"ready-threshold", "Stopping and readiness", "RATIO", "not ready from this utilisation on, up to 1", "none",
        setter<&C::ready_threshold>(parse_ratio)},
 
       {"log", "Log", "json|text", "format of the lines on standard error", "text on a terminal, else json",

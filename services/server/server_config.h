@@ -35,7 +35,7 @@ struct ServerConfig {
 
   std::chrono::milliseconds drain_delay{0};         // not ready, but still serving, before the drain
   std::chrono::milliseconds drain_timeout{30'000};  // for requests in flight to end
-  std::optional<double> ready_threshold;  // ratio of a utilisation above which /ready says no; unset: none does
+  std::optional<double> ready_threshold;            // ratio of a utilisation from which on /ready says no; unset: none
 
   std::optional<observability::LogFormat> log_format;  // unset: text if standard error is a terminal, else json
   runtime::Severity log_level = runtime::Severity::info;
