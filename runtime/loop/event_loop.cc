@@ -1,6 +1,10 @@
 #include "runtime/loop/event_loop.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <chrono>
+#include <cstdint>
 #include <utility>
 
 #include "runtime/base/check.h"
@@ -46,6 +50,7 @@ void EventLoop::stop() noexcept { signal(stop_); }
 
 void EventLoop::run() {
   affinity_.check();
+  activity_.begin(static_cast<std::int32_t>(::syscall(SYS_gettid)));
   while (!ring_.drained() || has_work()) turn(Waiting::yes);
   control_.close();
 }
@@ -82,9 +87,13 @@ void EventLoop::turn(Waiting waiting) {
   FLUXOR_CHECK(current_loop != this, "turns of a loop do not nest");
   const CurrentLoop current(*this);
   read_clock();
+  activity_.enter(Stage::control);
   guarded([this] { control_.run_all(); });
+  activity_.enter(Stage::ring);
   guarded([this] { run_ring(); });
+  activity_.enter(Stage::ready);
   guarded([this] { ready_.run_queued(); });
+  activity_.enter(Stage::timers);
   guarded([this] { timers_.advance(now_); });
   // With work at hand the kernel is looked at now and then; without, at once, and if it has nothing we sleep there.
   if (!has_work()) {
@@ -100,6 +109,7 @@ void EventLoop::run_ring() {
   ring_.consume(
       [this](Event& event) {
         ring_events_.add();
+        activity_.handle(event.callable());
         event();
       },
       options_.ring_turn_budget);
@@ -115,15 +125,19 @@ void EventLoop::do_io(Waiting waiting) {
       publish_stats();
     }
   }
+  const bool slept = timeout != Duration::zero();
   if (asio_ != nullptr) {
     now_is_old_ = timeout != Duration::zero();  // Asio runs a handler before we are awake ourselves
+    activity_.enter(Stage::asio);
     guarded([&] { timeout == Duration::zero() ? asio_->poll() : asio_->wait(timeout); });
     timeout = Duration::zero();
   }
   poller_->wait(timeout);
-  parked_.store(false, std::memory_order_relaxed);
+  parked_.store(false, std::memory_order_seq_cst);
+  if (slept && options_.watcher != nullptr) options_.watcher->loop_awake();
   if (waiting == Waiting::yes) read_clock();
   last_io_ = now_;
+  activity_.enter(Stage::io);
   guarded([this] { poller_->dispatch(); });
 }
 

@@ -13,6 +13,7 @@
 #include "runtime/base/counter.h"
 #include "runtime/base/result.h"
 #include "runtime/loop/control_lane.h"
+#include "runtime/loop/loop_activity.h"
 #include "runtime/loop/loop_affinity.h"
 #include "runtime/loop/ready_queue.h"
 #include "runtime/loop/timer_wheel.h"
@@ -32,6 +33,7 @@ struct EventLoopOptions {
   std::size_t id = 0;
   std::size_t ring_capacity = 4096;    // events; a power of two
   std::size_t ring_turn_budget = 256;  // events run in one turn before timers and I/O have theirs
+  WakeWatcher* watcher = nullptr;      // told when the loop has slept; outlives it
 };
 
 // What a loop has done since it was made; every unit it dispatched is in exactly one of the first five.
@@ -140,6 +142,12 @@ class EventLoop {
   // loop parks; that costs two more system calls per sleep, so a loop whose work needs no Asio never pays.
   boost::asio::io_context& io_context();
 
+  // What it is doing now.  Thread: any.
+  const LoopActivity& activity() const noexcept { return activity_; }
+  LoopActivity& activity() noexcept { return activity_; }
+  // Whether it sleeps, or is about to.  Thread: any.
+  bool parked() const noexcept { return parked_.load(std::memory_order_seq_cst); }
+
   // Thread: any; each number is exact, together they are not a snapshot.
   EventLoopStats stats() const noexcept;
 
@@ -184,6 +192,7 @@ class EventLoop {
   TimerWheel timers_;
   std::unique_ptr<AsioReactor> asio_;
   LoopAffinity affinity_;
+  LoopActivity activity_;
 
   Counter ring_events_, control_signals_, ready_runs_, timers_fired_, io_events_, failures_, turns_, parks_;
   Counter ready_length_, timers_armed_;

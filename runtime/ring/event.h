@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <new>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 namespace fluxor::runtime {
@@ -27,30 +28,44 @@ class Event {
   template <typename F>
     requires EventCallable<std::remove_cvref_t<F>> && (!std::same_as<std::remove_cvref_t<F>, Event>)
   explicit Event(F&& callable) noexcept(std::is_nothrow_constructible_v<std::remove_cvref_t<F>, F>)
-      : act_(&act<std::remove_cvref_t<F>>) {
+      : type_(&kType<std::remove_cvref_t<F>>) {
     ::new (static_cast<void*>(payload_)) std::remove_cvref_t<F>(std::forward<F>(callable));
   }
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
-  ~Event() { act_(payload_, Action::destroy); }
-
-  // Runs the callable; what it throws passes through.  Cost: one indirect call.
-  void operator()() { act_(payload_, Action::run); }
-
- private:
-  enum class Action : bool { run, destroy };
-
-  template <typename F>
-  static void act(void* payload, Action action) {
-    F& callable = *std::launder(static_cast<F*>(payload));
-    if (action == Action::run) {
-      callable();
-    } else {
-      callable.~F();
-    }
+  ~Event() {
+    if (type_->destroy != nullptr) type_->destroy(payload_);
   }
 
-  void (*act_)(void* payload, Action action);
+  // Runs the callable; what it throws passes through.  Cost: one indirect call.
+  void operator()() { type_->run(payload_); }
+
+  // The callable's type, to name it in reports.
+  const std::type_info& callable() const noexcept { return type_->info; }
+
+ private:
+  struct Type {
+    void (*run)(void* payload);
+    void (*destroy)(void* payload) noexcept;  // null where there is nothing to do
+    const std::type_info& info;
+  };
+
+  template <typename F>
+  static F& as(void* payload) noexcept {
+    return *std::launder(static_cast<F*>(payload));
+  }
+  template <typename F>
+  static void run(void* payload) {
+    as<F>(payload)();
+  }
+  template <typename F>
+  static void destroy(void* payload) noexcept {
+    as<F>(payload).~F();
+  }
+  template <typename F>
+  static constexpr Type kType{&run<F>, std::is_trivially_destructible_v<F> ? nullptr : &destroy<F>, typeid(F)};
+
+  const Type* type_;
   alignas(void*) std::byte payload_[kEventPayloadBytes];
 };
 
