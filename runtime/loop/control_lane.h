@@ -44,21 +44,23 @@ class ControlLane {
   ControlLane& operator=(const ControlLane&) = delete;
   ~ControlLane() { close(); }
 
-  // Queues the node; false if it waits already (one run serves both signals) or the lane is closed.
+  enum class Pushed { queued, waits_already, closed };
+
+  // Queues the node, unless it waits already (one run serves both signals) or the lane is closed.
   //
   // Thread:  any.
   // Cost:    two atomic exchanges; never blocks, never allocates, never refuses for lack of room.
-  bool push(ControlNode& node) noexcept {
-    if (node.queued_.exchange(true, std::memory_order_acq_rel)) return false;
+  Pushed push(ControlNode& node) noexcept {
+    if (node.queued_.exchange(true, std::memory_order_acq_rel)) return Pushed::waits_already;
     ControlNode* head = head_.load(std::memory_order_relaxed);
     do {
       if (head == closed()) {
         node.queued_.store(false, std::memory_order_release);
-        return false;
+        return Pushed::closed;
       }
       node.next_ = head;
     } while (!head_.compare_exchange_weak(head, &node, std::memory_order_seq_cst, std::memory_order_relaxed));
-    return true;
+    return Pushed::queued;
   }
 
   // Lets go, unrun, of what is queued, and of every signal to come: its loop has ended, there is nobody to run it.
@@ -84,27 +86,14 @@ class ControlLane {
 
   // Runs what was pushed before the call, in order.  What one throws passes through, the rest waits for the next call.
   // Thread: the consumer's.
-  void run_all() {
+  template <typename Before>
+  void run_all(Before&& before) {
     take();
-    while (taken_ != nullptr) {
-      ControlNode& node = *taken_;
-      taken_ = node.next_;
-      // Free before it runs: a signal from now on queues it again.  Acquire pairs with push's exchange.
-      node.queued_.exchange(false, std::memory_order_acq_rel);
-      ++ran_;
-      node.on_control();
+    while (run_one(before)) {
     }
   }
 
-  // How many have run since the lane was made.
-  std::uint64_t ran() const noexcept { return ran_; }
-
- private:
-  // A head that is no node.
-  static ControlNode* closed() noexcept {
-    return reinterpret_cast<ControlNode*>(std::uintptr_t{1});  // NOLINT(performance-no-int-to-ptr): compared only
-  }
-
+  // What was pushed so far is what run_one() runs.  Thread: the consumer's.
   void take() noexcept {
     if (taken_ != nullptr || empty()) return;
     ControlNode* newest = head_.exchange(nullptr, std::memory_order_acquire);
@@ -114,6 +103,28 @@ class ControlLane {
       taken_ = newest;
       newest = next;
     }
+  }
+  // Runs the next of what was taken, after `before(node)`; false if nothing is left.  Thread: the consumer's.
+  template <typename Before>
+  bool run_one(Before&& before) {
+    if (taken_ == nullptr) return false;
+    ControlNode& node = *taken_;
+    taken_ = node.next_;
+    // Free before it runs: a signal from now on queues it again.  Acquire pairs with push's exchange.
+    node.queued_.exchange(false, std::memory_order_acq_rel);
+    ++ran_;
+    before(node);
+    node.on_control();
+    return true;
+  }
+
+  // How many have run since the lane was made.
+  std::uint64_t ran() const noexcept { return ran_; }
+
+ private:
+  // A head that is no node.
+  static ControlNode* closed() noexcept {
+    return reinterpret_cast<ControlNode*>(std::uintptr_t{1});  // NOLINT(performance-no-int-to-ptr): compared only
   }
 
   std::atomic<ControlNode*> head_{nullptr};  // newest first

@@ -20,15 +20,19 @@ class TestNode final : public ControlNode {
   std::function<void()> run_;
 };
 
+void run_all(ControlLane& lane) {
+  lane.run_all([](const ControlNode&) {});
+}
+
 TEST(ControlLane, RunsInTheOrderPushed) {
   ControlLane lane;
   std::vector<int> order;
   TestNode first([&] { order.push_back(1); });
   TestNode second([&] { order.push_back(2); });
-  EXPECT_TRUE(lane.push(first));
-  EXPECT_TRUE(lane.push(second));
+  EXPECT_EQ(lane.push(first), ControlLane::Pushed::queued);
+  EXPECT_EQ(lane.push(second), ControlLane::Pushed::queued);
   EXPECT_FALSE(lane.empty());
-  lane.run_all();
+  run_all(lane);
   EXPECT_EQ(order, (std::vector{1, 2}));
   EXPECT_TRUE(lane.empty());
 }
@@ -37,9 +41,9 @@ TEST(ControlLane, RunsOnceForSignalsThatCameBeforeItRan) {
   ControlLane lane;
   int runs = 0;
   TestNode node([&] { ++runs; });
-  EXPECT_TRUE(lane.push(node));
-  EXPECT_FALSE(lane.push(node));
-  lane.run_all();
+  EXPECT_EQ(lane.push(node), ControlLane::Pushed::queued);
+  EXPECT_EQ(lane.push(node), ControlLane::Pushed::waits_already);
+  run_all(lane);
   EXPECT_EQ(runs, 1);
 }
 
@@ -52,9 +56,9 @@ TEST(ControlLane, RunsAgainForASignalThatCameWhileItRan) {
   });
   self = &node;
   lane.push(node);
-  lane.run_all();
+  run_all(lane);
   EXPECT_EQ(runs, 1) << "the next call's, so that it cannot hold this one";
-  lane.run_all();
+  run_all(lane);
   EXPECT_EQ(runs, 2);
 }
 
@@ -65,9 +69,9 @@ TEST(ControlLane, KeepsTheRestWhenOneThrows) {
   TestNode good([&] { ++runs; });
   lane.push(bad);
   lane.push(good);
-  EXPECT_THROW(lane.run_all(), std::runtime_error);
+  EXPECT_THROW(run_all(lane), std::runtime_error);
   EXPECT_FALSE(lane.empty());
-  lane.run_all();
+  run_all(lane);
   EXPECT_EQ(runs, 1);
 }
 
@@ -87,9 +91,9 @@ TEST(ControlLane, LetsGoOfItsNodesWhenItCloses) {
   TestNode after([] { ADD_FAILURE(); });
   lane.push(before);
   lane.close();
-  EXPECT_FALSE(lane.push(after));
+  EXPECT_EQ(lane.push(after), ControlLane::Pushed::closed);
   EXPECT_TRUE(lane.empty());
-  lane.run_all();
+  run_all(lane);
 }
 
 TEST(ControlLane, LetsGoOfWhatIsLeftOfABrokenRunWhenItCloses) {
@@ -98,10 +102,10 @@ TEST(ControlLane, LetsGoOfWhatIsLeftOfABrokenRunWhenItCloses) {
   TestNode rest([] { ADD_FAILURE(); });
   lane.push(bad);
   lane.push(rest);
-  EXPECT_THROW(lane.run_all(), std::runtime_error);
+  EXPECT_THROW(run_all(lane), std::runtime_error);
   lane.close();
   EXPECT_TRUE(lane.empty());
-  lane.run_all();
+  run_all(lane);
 }
 
 // What was written before a signal is seen by the run that follows, for every signal of every thread.
@@ -126,9 +130,9 @@ TEST(ControlLaneThreads, LosesNoSignal) {
       running.fetch_sub(1, std::memory_order_release);
     });
   }
-  while (running.load(std::memory_order_acquire) != 0) lane.run_all();
+  while (running.load(std::memory_order_acquire) != 0) run_all(lane);
   for (auto& thread : threads) thread.join();
-  lane.run_all();
+  run_all(lane);
   EXPECT_EQ(seen, std::vector<int>(kThreads, kSignals));
 }
 
@@ -150,12 +154,12 @@ TEST(ControlLaneThreads, ServesASignalThatComesWhileItsNodeIsTaken) {
     std::atomic<bool> queued{false};
     std::atomic<bool> begun{false};
     std::thread signaller([&] {
-      for (const auto& meeting : meetings) EXPECT_TRUE(meeting->lane.push(meeting->node));
+      for (const auto& meeting : meetings) EXPECT_EQ(meeting->lane.push(meeting->node), ControlLane::Pushed::queued);
       queued.store(true);
       while (!begun.load()) std::this_thread::yield();
       for (const auto& meeting : meetings) {
         meeting->value.store(batch, std::memory_order_relaxed);
-        meeting->pushed = meeting->lane.push(meeting->node);
+        meeting->pushed = meeting->lane.push(meeting->node) == ControlLane::Pushed::queued;
       }
     });
     while (!queued.load()) std::this_thread::yield();
@@ -163,11 +167,11 @@ TEST(ControlLaneThreads, ServesASignalThatComesWhileItsNodeIsTaken) {
     for (const auto& meeting : meetings) EXPECT_NE(meeting->value.load(), batch);
     begun.store(true);
     for (volatile int wait = batch; wait > 0;) wait = wait - 1;
-    for (const auto& meeting : meetings) meeting->lane.run_all();
+    for (const auto& meeting : meetings) run_all(meeting->lane);
     signaller.join();
     for (const auto& meeting : meetings) {
       if (!meeting->pushed && meeting->seen != batch) ++missed;
-      meeting->lane.run_all();
+      run_all(meeting->lane);
     }
   }
   EXPECT_EQ(missed, 0);

@@ -16,7 +16,7 @@ namespace {
 void BM_PostFromThreadToLoop(benchmark::State& state) {
   const SystemClock clock;
   auto group = EventLoopGroup::create({.loops = 1, .ring_capacity = 4096}, clock, nullptr).value();
-  group->start();
+  group->start().value();
   EventLoop& loop = group->at(0);
   std::uint64_t handled = 0;  // the loop's
   std::uint64_t posted = 0;
@@ -34,7 +34,7 @@ BENCHMARK(BM_PostFromThreadToLoop)->UseRealTime();
 void BM_WakeUpOfAParkedLoop(benchmark::State& state) {
   const SystemClock clock;
   auto group = EventLoopGroup::create({.loops = 1}, clock, nullptr).value();
-  group->start();
+  group->start().value();
   EventLoop& loop = group->at(0);
   std::atomic<std::uint64_t> handled{0};
   std::uint64_t posted = 0;

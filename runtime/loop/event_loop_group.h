@@ -11,12 +11,25 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/result.h"
 #include "runtime/loop/event_loop.h"
+#include "runtime/loop/loop_activity.h"
+#include "runtime/ring/wait_strategy.h"
 
 namespace fluxor::runtime {
+
+// Where the threads of a group may run.
+enum class Pinning {
+  none,         // wherever the kernel likes
+  one_cpu_each  // loop k on the k-th CPU that this thread may use when the group is made, and there only
+};
 
 struct EventLoopGroupOptions {
   std::size_t loops = 1;
   std::size_t ring_capacity = 4096;  // events per loop; a power of two
+  Pinning pinning = Pinning::none;
+  // Of each loop.  One that would spin before it parks parks at once when there are more loops than CPUs: it would take
+  // the CPU from the one it waits for.
+  WaitKind wait = WaitKind::adaptive;
+  WakeWatcher* watcher = nullptr;  // told when a loop has slept; outlives the group
 };
 
 // N loops, each on a thread of its own.
@@ -26,14 +39,18 @@ struct EventLoopGroupOptions {
 class EventLoopGroup {
  public:
   // Makes the loops; no thread runs yet.  `clock` must outlive the group.
-  // Errors:  what the kernel says (no descriptor left); Errc::invalid for no loops.
+  // Errors:  what the kernel says (no descriptor left); Errc::invalid for no loops, and for fewer CPUs than loops if
+  // each
+  //          shall have its own.
   static Result<std::unique_ptr<EventLoopGroup>> create(const EventLoopGroupOptions& options, const Clock& clock,
                                                         const EventLoop::FailureHandler& on_failure);
   EventLoopGroup(const EventLoopGroup&) = delete;
   EventLoopGroup& operator=(const EventLoopGroup&) = delete;
   ~EventLoopGroup();
 
-  void start();
+  // Called once.
+  // Errors:  what the kernel says of a thread or of pinning it; then nothing runs, and the group is of no use.
+  [[nodiscard]] Result<void> start();
   // Stops every loop and joins its thread: what was posted before has run.  May be called again.
   void stop() noexcept;
 
@@ -42,15 +59,22 @@ class EventLoopGroup {
 
   // Each in turn.
   EventLoop& next() noexcept;
+  // The one with the fewest waiting: events, posts that wait for room, what is ready, sources with work.  Among equals
+  // each in turn.  Cost: a few loads per loop, of lines that others write: for what stays on a loop, not for each
+  // event.
+  EventLoop& least_loaded() noexcept;
   // The same key is on the same loop, in every process with as many loops.
   EventLoop& by_key(std::string_view key) noexcept { return *loops_[loop_of_key(key, loops_.size())]; }
 
  private:
+  error_code start_thread(EventLoop& loop);
   static std::size_t loop_of_key(std::string_view key, std::size_t loops) noexcept;
 
-  explicit EventLoopGroup(std::vector<std::unique_ptr<EventLoop>> loops) noexcept : loops_(std::move(loops)) {}
+  EventLoopGroup(std::vector<std::unique_ptr<EventLoop>> loops, std::vector<int> cpus) noexcept
+      : loops_(std::move(loops)), cpus_(std::move(cpus)) {}
 
   const std::vector<std::unique_ptr<EventLoop>> loops_;
+  const std::vector<int> cpus_;  // one for each loop, or empty
   std::vector<std::thread> threads_;
   std::atomic<std::size_t> next_{0};
 };

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <sched.h>
+
 #include <atomic>
+#include <future>
 #include <set>
 #include <string>
 #include <thread>
@@ -24,6 +27,48 @@ TEST(EventLoopGroup, PicksEachLoopInTurn) {
   const SystemClock clock;
   auto group = make_group(3, clock);
   for (std::size_t i = 0; i < 9; ++i) EXPECT_EQ(group->next().id(), i % 3);
+}
+
+TEST(EventLoopGroup, PicksTheLoopWithTheFewestWaitingAndAmongEqualsEachInTurn) {
+  const SystemClock clock;
+  auto group = make_group(3, clock);
+  std::set<std::size_t> picked;
+  for (int i = 0; i < 3; ++i) picked.insert(group->least_loaded().id());
+  EXPECT_EQ(picked.size(), 3U);
+  for (const std::size_t busy : {0, 2, 2}) ASSERT_TRUE(group->at(busy).post([] {}));
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(group->least_loaded().id(), 1U);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(group->at(1).post([] {}));
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(group->least_loaded().id(), 0U);
+}
+
+TEST(EventLoopGroup, PinsEachLoopToACpuOfItsOwn) {
+  cpu_set_t allowed;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+  const auto cpus = static_cast<std::size_t>(CPU_COUNT(&allowed));
+  const SystemClock clock;
+  auto group = EventLoopGroup::create({.loops = cpus, .pinning = Pinning::one_cpu_each}, clock, nullptr).value();
+  ASSERT_TRUE(group->start());
+  cpu_set_t used;
+  CPU_ZERO(&used);
+  for (std::size_t i = 0; i < cpus; ++i) {
+    cpu_set_t of_loop;
+    std::promise<void> read;
+    ASSERT_TRUE(group->at(i).post([&] {
+      EXPECT_EQ(::sched_getaffinity(0, sizeof(of_loop), &of_loop), 0);
+      read.set_value();
+    }));
+    read.get_future().wait();
+    EXPECT_EQ(CPU_COUNT(&of_loop), 1);
+    CPU_OR(&used, &used, &of_loop);
+  }
+  EXPECT_TRUE(CPU_EQUAL(&used, &allowed));
+}
+
+TEST(EventLoopGroup, RefusesToPinMoreLoopsThanThereAreCpus) {
+  const SystemClock clock;
+  EXPECT_EQ(
+      EventLoopGroup::create({.loops = CPU_SETSIZE + 1, .pinning = Pinning::one_cpu_each}, clock, nullptr).error(),
+      Errc::invalid);
 }
 
 TEST(EventLoopGroup, PicksTheSameLoopForTheSameKeyAndSpreadsKeysEvenly) {
@@ -51,7 +96,7 @@ TEST(EventLoopGroup, KeepsTheLoopOfAKeyFromVersionToVersion) {
 TEST(EventLoopGroup, RunsEachLoopOnAThreadOfItsOwnAndWhatWasPostedBeforeItStops) {
   const SystemClock clock;
   auto group = make_group(3, clock);
-  group->start();
+  group->start().value();
   std::vector<std::thread::id> ids(3);
   for (std::size_t i = 0; i < 3; ++i) {
     ASSERT_TRUE(group->at(i).post([&ids, i] { ids[i] = std::this_thread::get_id(); }));
@@ -68,7 +113,7 @@ TEST(EventLoopGroup, StopsWhenDestroyedWhileItRuns) {
   int ran = 0;
   {
     auto group = make_group(1, clock);
-    group->start();
+    group->start().value();
     ASSERT_TRUE(group->at(0).post([&ran] { ++ran; }));
   }
   EXPECT_EQ(ran, 1);
@@ -79,8 +124,8 @@ TEST(EventLoopGroupDeathTest, StopsWhenItIsStartedTwice) {
   auto group = make_group(1, clock);
   EXPECT_DEATH(
       {
-        group->start();
-        group->start();
+        group->start().value();
+        group->start().value();
       },
       "a group is started once");
 }

@@ -11,6 +11,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -75,7 +76,7 @@ class EventLoopTest : public testing::Test {
  protected:
   ManualClock clock;
   std::vector<std::string> failures;
-  EventLoop loop{{.ring_capacity = 8, .ring_turn_budget = 4},
+  EventLoop loop{{.ring_capacity = 8, .stage_units_max = 4},
                  clock,
                  EpollPoller::create().value(),
                  [this](EventLoop&, const std::exception_ptr& failure) { failures.push_back(text_of(failure)); }};
@@ -165,12 +166,291 @@ TEST_F(EventLoopTest, ServesTheKernelBetweenTheEventsOfAFlood) {
   stream.reset();
 }
 
+// Each stage but the control lane leaves the rest for the next turn when it has used up its time.
+class EventLoopBudgetTest : public testing::Test {
+ protected:
+  static constexpr Duration kUnit = 30us;
+  // Two more than fit into 200 us, since the last may begin just before the end.
+  static constexpr int kAtMost = 8;
+
+  void unit() {
+    clock.advance(kUnit);
+    ++units;
+  }
+  void expect_a_share_of(int total) {
+    loop.run_turn();
+    EXPECT_GT(units, 1);
+    EXPECT_LE(units, kAtMost);
+    loop.run_until_idle();
+    EXPECT_EQ(units, total);
+  }
+
+  ManualClock clock;
+  int units = 0;
+  EventLoop loop{{.ring_capacity = 128}, clock, EpollPoller::create().value(), nullptr};
+};
+
+TEST_F(EventLoopBudgetTest, BoundsTheTimeOfTheRing) {
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(loop.post([this] { unit(); }));
+  expect_a_share_of(100);
+}
+
+class TestReadyNode final : public ReadyNode {
+ public:
+  std::function<void()> run = [] {};
+
+ private:
+  void on_ready() override { run(); }
+};
+
+TEST_F(EventLoopBudgetTest, BoundsTheTimeOfTheReadyQueue) {
+  std::vector<TestReadyNode> nodes(100);
+  for (TestReadyNode& node : nodes) {
+    node.run = [this] { unit(); };
+    loop.make_ready(node);
+  }
+  expect_a_share_of(100);
+}
+
+TEST_F(EventLoopBudgetTest, BoundsTheTimeOfTimers) {
+  std::vector<std::unique_ptr<TestTimer>> timers;
+  for (int i = 0; i < 100; ++i) {
+    timers.push_back(std::make_unique<TestTimer>([this] { unit(); }));
+    loop.arm(*timers.back(), clock.now());
+  }
+  expect_a_share_of(100);
+}
+
+class TestSource final : public WorkSource {
+ public:
+  std::function<bool()> run;
+
+ private:
+  More work() override { return run() ? More::yes : More::no; }
+};
+
+TEST_F(EventLoopBudgetTest, BoundsTheTimeOfSourcesOfWork) {
+  TestSource source;
+  source.run = [this] {
+    unit();
+    return units < 100;
+  };
+  loop.make_ready(source);
+  expect_a_share_of(100);
+  EXPECT_EQ(loop.stats().work_units, 100U);
+}
+
+TEST_F(EventLoopBudgetTest, BoundsTheTimeOfStreams) {
+  std::vector<Socket> peers;
+  std::vector<std::unique_ptr<TestStreamHandler>> handlers;
+  std::vector<std::unique_ptr<Stream>> streams;
+  for (int i = 0; i < 50; ++i) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+    peers.emplace_back(ends[1]);
+    handlers.push_back(std::make_unique<TestStreamHandler>());
+    handlers.back()->data = [this](std::size_t) { unit(); };
+    streams.push_back(loop.poller().adopt(Socket(ends[0]), {}));
+    ASSERT_TRUE(streams.back()->start(*handlers.back()));
+    ASSERT_EQ(::send(peers.back().descriptor(), "x", 1, MSG_NOSIGNAL), 1);
+  }
+  expect_a_share_of(50);
+  for (const auto& stream : streams) stream->close();
+  loop.run_until_idle();
+}
+
+TEST_F(EventLoopBudgetTest, ServesATrickleBesideFloodsOfEveryKindWithinTwoMilliseconds) {
+  std::function<void()> again = [&] {
+    clock.advance(20us);
+    static_cast<void>(loop.post([&] { again(); }));
+  };
+  for (int i = 0; i < 60; ++i) again();
+  TestReadyNode node;
+  node.run = [&] {
+    clock.advance(20us);
+    loop.make_ready(node);
+  };
+  loop.make_ready(node);
+  std::vector<TestSource> floods(4);
+  for (TestSource& flood : floods) {
+    flood.run = [&] {
+      clock.advance(20us);
+      return true;
+    };
+    loop.make_ready(flood);
+  }
+  TestSource trickle;
+  Instant since;
+  int served = 0;
+  trickle.run = [&] {
+    EXPECT_LE(clock.now() - since, 2ms);
+    ++served;
+    return false;
+  };
+  for (int i = 0; i < 100; ++i) {
+    since = clock.now();
+    loop.make_ready(trickle);
+    while (trickle.queued()) loop.run_turn();
+  }
+  EXPECT_EQ(served, 100);
+}
+
+TEST_F(EventLoopTest, DropsAndCountsWhatItIsToldToDropWhenFull) {
+  int ran = 0;
+  for (int i = 0; i < 10; ++i) loop.post_or_drop([&ran] { ++ran; });
+  loop.run_until_idle();
+  EXPECT_EQ(ran, 8);
+  EXPECT_EQ(loop.stats().ring_dropped, 2U);
+  EXPECT_EQ(loop.stats().ring_refused, 0U);
+  loop.stop();
+  loop.run();
+  loop.post_or_drop([&ran] { ++ran; });
+  EXPECT_EQ(loop.stats().ring_dropped, 3U);
+}
+
+TEST_F(EventLoopTest, RunsOneUnitAtATimeInTheOrderOfATurn) {
+  std::vector<std::string> order;
+  TestNode control([&] { order.emplace_back("control"); });
+  TestReadyNode ready;
+  ready.run = [&] { order.emplace_back("ready"); };
+  TestSource source;
+  source.run = [&] {
+    order.emplace_back("work");
+    return false;
+  };
+  TestTimer timer([&] { order.emplace_back("timer"); });
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+  Socket peer(ends[1]);
+  TestStreamHandler handler;
+  handler.data = [&](std::size_t) { order.emplace_back("stream"); };
+  auto stream = loop.poller().adopt(Socket(ends[0]), {});
+  ASSERT_TRUE(stream->start(handler));
+  ASSERT_EQ(::send(peer.descriptor(), "x", 1, MSG_NOSIGNAL), 1);
+  loop.arm_after(timer, 0ns);
+  loop.make_ready(source);
+  loop.make_ready(ready);
+  for (const char* event : {"first event", "second event"}) {
+    ASSERT_TRUE(loop.post([&order, event] {
+      EXPECT_NE(EventLoop::current(), nullptr);
+      order.emplace_back(event);
+    }));
+  }
+  loop.signal(control);
+  const std::vector<std::string> expected{"control", "first event", "second event", "ready", "work", "timer", "stream"};
+  for (std::size_t units = 1; units <= expected.size(); ++units) {
+    EXPECT_TRUE(loop.run_unit());
+    EXPECT_EQ(order, std::vector<std::string>(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(units)));
+  }
+  EXPECT_FALSE(loop.run_unit());
+  EXPECT_EQ(loop.stats().processed(), expected.size());
+  stream->close();
+  loop.run_until_idle();
+}
+
+TEST_F(EventLoopTest, RunsUnitsThatThrowOneByOneToo) {
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(loop.post([] { throw std::runtime_error("event"); }));
+  int units = 0;
+  while (loop.run_unit()) ++units;
+  EXPECT_EQ(units, 3);
+  EXPECT_EQ(failures.size(), 3U);
+}
+
+TEST_F(EventLoopTest, TellsStreamsThatTheyAreClosedBeforeItEnds) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+  const Socket peer(ends[1]);
+  TestStreamHandler handler;
+  auto stream = loop.poller().adopt(Socket(ends[0]), {});
+  ASSERT_TRUE(stream->start(handler));
+  auto closed = handler.closed.get_future();
+  handler.data = [&](std::size_t) { stream->close(); };
+  ASSERT_EQ(::send(peer.descriptor(), "x", 1, MSG_NOSIGNAL), 1);
+  loop.stop();
+  loop.run();
+  EXPECT_EQ(closed.wait_for(0s), std::future_status::ready);
+}
+
+TEST_F(EventLoopTest, MeasuresHowLongEventsWaitAndRun) {
+  EventLoop big({.ring_capacity = 1024}, clock, EpollPoller::create().value(), nullptr);
+  // One event in 64 is looked at; each of these waits for those before it, and takes 100 us.
+  for (int i = 0; i < 640; ++i) ASSERT_TRUE(big.post([this] { clock.advance(100us); }));
+  big.run_until_idle();
+  const EventLoopLatency latency = big.latency();
+  EXPECT_EQ(latency.wait.count, 10U);
+  EXPECT_NEAR(static_cast<double>(latency.wait.quantile(0.5).count()), 4 * 64 * 100e3, 4 * 64 * 100e3 / 8);
+  EXPECT_NEAR(static_cast<double>(latency.wait.quantile(1).count()), 9 * 64 * 100e3, 9 * 64 * 100e3 / 8);
+  EXPECT_NEAR(static_cast<double>(latency.service.count), 10, 1);
+  EXPECT_NEAR(static_cast<double>(latency.service.quantile(0.5).count()), 100e3, 100e3 / 8);
+  EXPECT_EQ(latency.held.count, 0U);
+}
+
+TEST_F(EventLoopTest, MeasuresHowLongWhatIsReadyAndWhatIsDueWaits) {
+  std::vector<TestReadyNode> nodes(64);
+  for (TestReadyNode& node : nodes) loop.make_ready(node);
+  clock.advance(5ms);
+  loop.run_until_idle();
+  EXPECT_EQ(loop.latency().wait.count, 1U);
+  EXPECT_NEAR(static_cast<double>(loop.latency().wait.quantile(1).count()), 5e6, 5e6 / 8);
+}
+
+TEST_F(EventLoopTest, RemembersWhatHeldItForAMillisecondOrMore) {
+  ASSERT_TRUE(loop.post([this] { clock.advance(20ms); }));
+  ASSERT_TRUE(loop.post([this] { clock.advance(900us); }));
+  loop.run_until_idle();
+  EXPECT_EQ(loop.latency().held.count, 1U);
+  EXPECT_NEAR(static_cast<double>(loop.latency().held.quantile(1).count()), 20e6, 20e6 / 8);
+}
+
+// Refuses, holds and crashes as told.
+class TestFaults final : public LoopFaults {
+ public:
+  bool refuse = false;
+  bool hold = false;
+  bool crash = false;
+  std::optional<RingBuffer<Event>::Claim> held;
+
+  bool refuses_post(const EventLoop&) noexcept override { return refuse; }
+  void may_hold(const EventLoop&, RingBuffer<Event>::Claim& claim) noexcept override {
+    if (hold) held.emplace(std::move(claim));
+  }
+  void before_event(const EventLoop&) override {
+    if (crash) throw std::runtime_error("injected");
+  }
+};
+
+TEST(EventLoop, TakesTheFaultsOfASimulation) {
+  const ManualClock clock;
+  TestFaults faults;
+  int failures = 0;
+  int ran = 0;
+  EventLoop loop({.faults = &faults}, clock, EpollPoller::create().value(),
+                 [&](EventLoop&, const std::exception_ptr&) { ++failures; });
+  faults.refuse = true;
+  EXPECT_EQ(loop.post([] {}).error(), Errc::overloaded);
+  faults.refuse = false;
+  faults.hold = true;
+  ASSERT_TRUE(loop.post([&] { ran = 1; }));
+  faults.hold = false;
+  ASSERT_TRUE(loop.post([&] { ran = ran * 10 + 2; }));
+  loop.run_until_idle();
+  EXPECT_EQ(ran, 0) << "behind a producer that is suspended";
+  faults.held->publish();
+  loop.run_until_idle();
+  EXPECT_EQ(ran, 12);
+  faults.crash = true;
+  ASSERT_TRUE(loop.post([&] { ran = 0; }));
+  loop.run_until_idle();
+  EXPECT_EQ(failures, 1);
+  EXPECT_EQ(ran, 12);
+}
+
 TEST_F(EventLoopTest, LetsGoOfWhatIsSignalledAfterItsEnd) {
   loop.stop();
   loop.run();
   {
     TestNode node([] { ADD_FAILURE() << "its loop has ended"; });
-    loop.signal(node);
+    EXPECT_FALSE(loop.signal(node));
   }  // a node that was queued still would stop the process here
 }
 
@@ -308,7 +588,7 @@ class PostsWhileItWaits final : public Poller {
     loop->stop();
   }
   bool has_pending() const noexcept override { return false; }
-  void dispatch() override {}
+  std::size_t dispatch(std::size_t) override { return 0; }
   std::uint64_t told() const noexcept override { return 0; }
   void wake() noexcept override { ++wakes; }
   int descriptor() const noexcept override { return -1; }
@@ -352,14 +632,15 @@ TEST(EventLoopDeathTest, StopsWhenATurnIsMadeInsideATurnOfTheSameLoop) {
 template <typename LoopClock>
 class RunningLoopOn {
  public:
-  RunningLoopOn() : thread_([this] { loop.run(); }) {}
+  explicit RunningLoopOn(const EventLoopOptions& options = {.ring_capacity = 1024})
+      : loop(options, clock, EpollPoller::create().value(), nullptr), thread_([this] { loop.run(); }) {}
   ~RunningLoopOn() {
     loop.stop();
     thread_.join();
   }
 
   LoopClock clock;
-  EventLoop loop{{.ring_capacity = 1024}, clock, EpollPoller::create().value(), nullptr};
+  EventLoop loop;
 
  private:
   std::thread thread_;
@@ -376,6 +657,61 @@ TEST(EventLoopThreads, WakesFromItsSleepForAPost) {
     if (i % 2 == 0) {  // let it fall asleep, every other time
       while (running.loop.stats().parks == parks) std::this_thread::yield();
     }
+  }
+}
+
+TEST(EventLoopThreads, ServesRingLaneTimersAndKernelHoweverItWaits) {
+  for (const WaitKind wait : {WaitKind::busy_spin, WaitKind::yield, WaitKind::adaptive}) {
+    RunningLoop running({.wait = wait});
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+    Socket peer(ends[1]);
+    TestStreamHandler handler;
+    std::promise<void> data;
+    handler.data = [&](std::size_t) { data.set_value(); };
+    std::unique_ptr<Stream> stream;
+    std::promise<void> fired;
+    TestTimer timer([&] { fired.set_value(); });
+    ASSERT_TRUE(running.loop.post([&] {
+      stream = running.loop.poller().adopt(Socket(ends[0]), {});
+      ASSERT_TRUE(stream->start(handler));
+      running.loop.arm_after(timer, 2ms);
+    }));
+    fired.get_future().wait();
+    ASSERT_EQ(::send(peer.descriptor(), "x", 1, MSG_NOSIGNAL), 1);
+    data.get_future().wait();
+    std::promise<void> signalled;
+    TestNode node([&] { signalled.set_value(); });
+    running.loop.signal(node);
+    signalled.get_future().wait();
+    std::promise<void> gone;
+    ASSERT_TRUE(running.loop.post([&] {
+      stream.reset();
+      gone.set_value();
+    }));
+    gone.get_future().wait();
+    if (wait != WaitKind::adaptive) EXPECT_EQ(running.loop.stats().parks, 0U);
+  }
+}
+
+class CountingWatcher final : public WakeWatcher {
+ public:
+  CountingWatcher() { set_asleep(true); }
+  std::atomic<int> awake{0};
+
+ private:
+  void on_first_awake() noexcept override { awake.fetch_add(1, std::memory_order_relaxed); }
+};
+
+TEST(EventLoopThreads, TellsItsWatcherEachTimeItHasSlept) {
+  CountingWatcher watcher;
+  RunningLoop running({.watcher = &watcher});
+  for (int i = 1; i <= 20; ++i) {
+    while (!running.loop.parked()) std::this_thread::yield();
+    std::promise<void> done;
+    ASSERT_TRUE(running.loop.post([&] { done.set_value(); }));
+    done.get_future().wait();
+    EXPECT_GE(watcher.awake.load(), i);
   }
 }
 

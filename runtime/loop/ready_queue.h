@@ -2,6 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+
+#include "runtime/base/clock.h"
 
 namespace fluxor::runtime {
 
@@ -44,9 +47,13 @@ class ReadyQueue {
     while (first_ != nullptr) remove(*first_);
   }
 
-  // Queues the node, unless it is queued already.
-  void push(ReadyNode& node) noexcept {
+  // Queues the node, unless it is queued already; `now` is kept for one node in kMarkedOneIn, see run().
+  void push(ReadyNode& node, Instant now) noexcept {
     if (node.queue_ != nullptr) return;
+    if (++pushed_ % kMarkedOneIn == 0 && marked_ == nullptr) {
+      marked_ = &node;
+      marked_since_ = now;
+    }
     node.queue_ = this;
     node.previous_ = last_;
     (last_ == nullptr ? first_ : last_->next_) = &node;
@@ -62,6 +69,7 @@ class ReadyQueue {
     node.previous_ = nullptr;
     node.next_ = nullptr;
     --size_;
+    if (marked_ == &node) marked_ = nullptr;
   }
 
   bool empty() const noexcept { return first_ == nullptr; }
@@ -69,22 +77,33 @@ class ReadyQueue {
   // How many have run since the queue was made.
   std::uint64_t ran() const noexcept { return ran_; }
 
-  // Runs at most as many as are queued now, so that what queues itself again waits for the next call.  What one throws
-  // passes through, the rest stays queued.
-  void run_queued() {
-    for (std::size_t left = size_; left > 0 && first_ != nullptr; --left) {
+  // Runs at most `limit` of them, in order; returns how many.  `before(node, since)` is called before each, with the
+  // time it was queued at if that was kept.  What one throws passes through, the rest stays queued.
+  template <typename Before>
+  std::size_t run(std::size_t limit, Before&& before) {
+    std::size_t count = 0;
+    while (count < limit && first_ != nullptr) {
       ReadyNode& node = *first_;
+      const std::optional<Instant> since = marked_ == &node ? std::optional(marked_since_) : std::nullopt;
       remove(node);
       ++ran_;
+      ++count;
+      before(node, since);
       node.on_ready();
     }
+    return count;
   }
 
  private:
+  static constexpr std::uint64_t kMarkedOneIn = 64;
+
   ReadyNode* first_ = nullptr;
   ReadyNode* last_ = nullptr;
   std::size_t size_ = 0;
   std::uint64_t ran_ = 0;
+  std::uint64_t pushed_ = 0;
+  ReadyNode* marked_ = nullptr;
+  Instant marked_since_;
 };
 
 inline ReadyNode::~ReadyNode() {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -19,15 +20,19 @@ class TestNode final : public ReadyNode {
   std::function<void()> run_;
 };
 
+std::size_t run_queued(ReadyQueue& queue) {
+  return queue.run(queue.size(), [](const ReadyNode&, std::optional<Instant>) {});
+}
+
 TEST(ReadyQueue, RunsFirstInFirstOut) {
   ReadyQueue queue;
   std::vector<int> order;
   TestNode first([&] { order.push_back(1); });
   TestNode second([&] { order.push_back(2); });
-  queue.push(first);
-  queue.push(second);
-  queue.push(first);  // queued already
-  queue.run_queued();
+  queue.push(first, Instant());
+  queue.push(second, Instant());
+  queue.push(first, Instant());  // queued already
+  run_queued(queue);
   EXPECT_EQ(order, (std::vector{1, 2}));
   EXPECT_EQ(queue.ran(), 2U);
 }
@@ -38,13 +43,13 @@ TEST(ReadyQueue, LeavesWhatQueuesItselfAgainToTheNextCall) {
   TestNode* self = nullptr;
   TestNode node([&] {
     ++runs;
-    queue.push(*self);
+    queue.push(*self, Instant());
   });
   self = &node;
-  queue.push(node);
-  queue.run_queued();
+  queue.push(node, Instant());
+  run_queued(queue);
   EXPECT_EQ(runs, 1);
-  queue.run_queued();
+  run_queued(queue);
   EXPECT_EQ(runs, 2);
 }
 
@@ -54,10 +59,10 @@ TEST(ReadyQueue, ForgetsANodeThatIsDestroyed) {
   int runs = 0;
   TestNode first([&] { victim.reset(); });
   TestNode last([&] { ++runs; });
-  queue.push(first);
-  queue.push(*victim);
-  queue.push(last);
-  queue.run_queued();
+  queue.push(first, Instant());
+  queue.push(*victim, Instant());
+  queue.push(last, Instant());
+  run_queued(queue);
   EXPECT_EQ(runs, 1);
   EXPECT_TRUE(queue.empty());
 }
@@ -67,10 +72,10 @@ TEST(ReadyQueue, KeepsTheRestWhenOneThrows) {
   int runs = 0;
   TestNode bad([] { throw std::runtime_error("boom"); });
   TestNode good([&] { ++runs; });
-  queue.push(bad);
-  queue.push(good);
-  EXPECT_THROW(queue.run_queued(), std::runtime_error);
-  queue.run_queued();
+  queue.push(bad, Instant());
+  queue.push(good, Instant());
+  EXPECT_THROW(run_queued(queue), std::runtime_error);
+  run_queued(queue);
   EXPECT_EQ(runs, 1);
 }
 
@@ -78,7 +83,7 @@ TEST(ReadyQueue, OutlivedByANodeLeavesItUnqueued) {
   TestNode node([] {});
   {
     ReadyQueue queue;
-    queue.push(node);
+    queue.push(node, Instant());
   }
   EXPECT_FALSE(node.queued());
 }

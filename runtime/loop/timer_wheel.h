@@ -76,6 +76,7 @@ class TimerWheel {
   // timer which arms itself cannot hold the loop.  Returns how many fired.  What on_timer throws passes through, and
   // the next call goes on with the rest.
   std::size_t advance(Instant now);
+  std::size_t advance(Instant now, std::size_t) { return advance(now); }
 
   // When to call advance() next: never later than the earliest deadline, and exactly that unless the earliest was
   // cancelled.  kNever when nothing is armed.  Cost: O(1).

@@ -64,37 +64,41 @@ bool EpollPoller::has_pending() const noexcept {
   return events_next_ < events_count_ || !later_.empty() || !running_later_.empty();
 }
 
-void EpollPoller::dispatch() {
-  run_later();
-  while (events_next_ < events_count_) {
+std::size_t EpollPoller::dispatch(std::size_t limit) {
+  std::size_t count = run_later(limit);
+  while (events_next_ < events_count_ && count < limit) {
     const epoll_event event = events_[static_cast<std::size_t>(events_next_++)];
     if (event.data.ptr == nullptr) {
-      std::uint64_t count;
-      [[maybe_unused]] const ssize_t ignored = ::read(wake_up_.descriptor(), &count, sizeof(count));
+      std::uint64_t wake_ups;
+      [[maybe_unused]] const ssize_t ignored = ::read(wake_up_.descriptor(), &wake_ups, sizeof(wake_ups));
       continue;
     }
     auto* handle = static_cast<EpollHandle*>(event.data.ptr);
     if (handle == &forgotten_) continue;
     ++told_;
+    ++count;
     handle->on_events(event.events);
   }
-  run_later();
+  return count + run_later(limit - count);
 }
 
-void EpollPoller::run_later() {
+std::size_t EpollPoller::run_later(std::size_t limit) {
   // Asked for while these run: at the next dispatch(), so that nobody holds this one.
   if (running_later_.empty()) {
     std::swap(running_later_, later_);
     std::reverse(running_later_.begin(), running_later_.end());
   }
-  while (!running_later_.empty()) {
+  std::size_t count = 0;
+  while (!running_later_.empty() && count < limit) {
     EpollHandle* handle = running_later_.back();
     running_later_.pop_back();
     if (handle == &forgotten_) continue;
     handle->called_later_ = false;
     ++told_;
+    ++count;
     handle->on_later();
   }
+  return count;
 }
 
 void EpollPoller::wake() noexcept {

@@ -28,7 +28,8 @@ class EpollPoller final : public Poller {
 
   void wait(Duration timeout) override;
   bool has_pending() const noexcept override;
-  void dispatch() override;
+  using Poller::dispatch;
+  std::size_t dispatch(std::size_t limit) override;
   std::uint64_t told() const noexcept override { return told_; }
   void wake() noexcept override;
   int descriptor() const noexcept override { return epoll_.descriptor(); }
@@ -58,7 +59,7 @@ class EpollPoller final : public Poller {
 
   EpollPoller(Socket epoll, Socket wake_up);
   int wait_for_events(Duration timeout) noexcept;
-  void run_later();
+  std::size_t run_later(std::size_t limit);
 
   Socket epoll_;
   Socket wake_up_;  // an eventfd

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "runtime/base/clock.h"
@@ -32,9 +34,10 @@ class Poller {
   // dispatch() has something to tell already, without the kernel: wait() would return at once, but descriptor() does
   // not show it.
   virtual bool has_pending() const noexcept = 0;
-  // Tells the handlers what wait() found.  What a handler throws passes through; its stream is closed, and the others
-  // are told at the next call.
-  virtual void dispatch() = 0;
+  // Tells handlers what wait() found, at most `limit` times; returns how often.  The rest is told at the next call,
+  // before the kernel is asked again; so it is when a handler throws, which passes through and closes its stream.
+  virtual std::size_t dispatch(std::size_t limit) = 0;
+  void dispatch() { dispatch(std::numeric_limits<std::size_t>::max()); }
 
   // How often a handler was told something since the poller was made.
   virtual std::uint64_t told() const noexcept = 0;

@@ -52,6 +52,8 @@ class RingBuffer {
     }
 
     Sequence sequence() const noexcept { return sequence_; }
+    // Whether it can still be published: it has not been, nor moved from.
+    bool open() const noexcept { return ring_ != nullptr; }
 
     // Builds the event in its slot, once.  When the constructor throws, the claim can only become a tombstone.
     template <typename... Args>
@@ -140,6 +142,9 @@ class RingBuffer {
     }
     return count;
   }
+
+  // The event that consume() hands out, or would next.  Thread: the consumer's.
+  Sequence position() const noexcept { return consumed_.load(std::memory_order_relaxed); }
 
   // Whether consume() would find something.  Thread: the consumer's.
   bool has_published() const noexcept {

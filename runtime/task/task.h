@@ -19,7 +19,7 @@ template <typename T = void>
 class Task;
 
 // How a task ended: with a value, or with an exception.
-template <typename T>
+template <typename T = void>
 class Outcome {
  public:
   using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;

@@ -32,7 +32,7 @@ template <typename T, typename Make>
 T run_on_loop(Make make) {
   const SystemClock clock;
   auto group = EventLoopGroup::create({.loops = 1}, clock, nullptr).value();
-  group->start();
+  group->start().value();
   std::promise<T> result;
   EXPECT_TRUE(
       group->at(0).post([&] { start(make(), [&result](Outcome<T> outcome) { result.set_value(outcome.take()); }); }));

@@ -159,7 +159,9 @@ ExitCode serve(const ServerConfig& config, const runtime::Clock& clock, runtime:
   std::unique_ptr<web::HttpServer> http;
   const ServerFacts facts{clock, **group, health, gate, *capacity, started, [&http] { return http->stats(); }};
   http = std::make_unique<web::HttpServer>(**group, http_options(config, *connections), make_routes(facts), gate, log);
-  (*group)->start();
+  if (const auto started = (*group)->start(); !started) {
+    return cannot_start("cannot start " + std::to_string(loops) + " event loops: " + started.error().message());
+  }
   if (const auto listening = listen(*http, config); !listening) {
     (*group)->stop();
     return cannot_start("cannot listen on " + (config.address.empty() ? "port" : config.address + " port") + " " +

@@ -95,7 +95,7 @@ class HttpServerTest : public testing::Test {
     });
     routes.get("/wait", [this](Request&) -> Task<Response> { return wait(); });
     server_ = std::make_unique<HttpServer>(*group_, options, *std::move(routes).build(), gate_, log_);
-    group_->start();
+    group_->start().value();
     ASSERT_TRUE(server_->start(runtime::Endpoint::parse("127.0.0.1", 0).value()));
   }
 

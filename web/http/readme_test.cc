@@ -48,7 +48,7 @@ class Readme : public testing::Test {
     EXPECT_TRUE(table);
     server_ =
         std::make_unique<fluxor::web::HttpServer>(*group_, fluxor::web::HttpOptions{}, std::move(*table), gate_, log_);
-    group_->start();
+    group_->start().value();
     EXPECT_TRUE(server_->start(fluxor::runtime::Endpoint::parse("127.0.0.1", 0).value()));
   }
   ~Readme() override {
