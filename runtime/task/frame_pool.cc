@@ -8,15 +8,6 @@
 
 #include "runtime/base/counter.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FLUXOR_RECYCLE_FRAMES 0
-#endif
-#endif
-#ifndef FLUXOR_RECYCLE_FRAMES
-#define FLUXOR_RECYCLE_FRAMES 1
-#endif
-
 namespace fluxor::runtime {
 namespace {
 
@@ -85,7 +76,7 @@ class ThreadPool {
   void free(void* memory, std::size_t bytes) noexcept {
     freed_.add();
     const std::size_t index = (bytes + kClassBytes - 1) / kClassBytes;
-    if (FLUXOR_RECYCLE_FRAMES == 0 || index >= free_.size() || idle_bytes_ >= kIdleMaxBytes) {
+    if (!kRecyclesFrames || index >= free_.size() || idle_bytes_ >= kIdleMaxBytes) {
       ::operator delete(memory);
       return;
     }

@@ -5,11 +5,22 @@
 
 namespace fluxor::runtime {
 
+// Whether memory of frames is used again: not under the address sanitizer, so that a frame used after its end is found.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FLUXOR_RECYCLES_FRAMES false
+#endif
+#endif
+#ifndef FLUXOR_RECYCLES_FRAMES
+#define FLUXOR_RECYCLES_FRAMES true
+#endif
+inline constexpr bool kRecyclesFrames = FLUXOR_RECYCLES_FRAMES;
+#undef FLUXOR_RECYCLES_FRAMES
+
 // Memory of coroutine frames: a free list per thread and size, so that a task that is started again and again
 // allocates once.
 //
 // A loop's tasks live on its thread, so the lists need no lock; a frame freed on another thread joins that one's list.
-// Under the address sanitizer nothing is recycled, so that a frame used after its end is found.
 //
 // Thread:  any.
 // Errors:  std::bad_alloc.

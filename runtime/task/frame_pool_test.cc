@@ -2,62 +2,31 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <set>
 #include <thread>
 #include <vector>
 
-namespace {
-std::atomic<std::size_t> allocations{0};
-std::atomic<std::size_t> releases{0};
-}  // namespace
-
-#ifndef __clang_analyzer__  // it believes that all these leak
-void* operator new(std::size_t bytes) {
-  ++allocations;
-  void* memory = std::malloc(bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept {
-  ++releases;
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  ++releases;
-  std::free(memory);
-}
-#endif
+#include "runtime/testing/allocations.h"
 
 namespace fluxor::runtime {
 namespace {
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool kRecycles = false;
-#else
-constexpr bool kRecycles = true;
-#endif
-#else
-constexpr bool kRecycles = true;
-#endif
-
 TEST(FramePool, AllocatesOnceForATaskThatIsStartedAgainAndAgainUnlessFramesAreWatched) {
   free_frame(allocate_frame(500), 500);
-  const std::size_t before = allocations;
-  for (int i = 0; i < 100'000; ++i) free_frame(allocate_frame(500), 500);
-  EXPECT_EQ(allocations - before, kRecycles ? 0U : 100'000U);
+  const Allocations seen = allocations_of([] {
+    for (int i = 0; i < 100'000; ++i) free_frame(allocate_frame(500), 500);
+  });
+  EXPECT_EQ(seen.count, kRecyclesFrames ? 0U : 100'000U);
 }
 
 TEST(FramePool, KeepsAtMostAMebibyteOfIdleFrames) {
   std::vector<void*> frames;
   for (int i = 0; i < 4096; ++i) frames.push_back(allocate_frame(1024));
-  const std::size_t before = releases;
-  for (void* frame : frames) free_frame(frame, 1024);
-  EXPECT_GE(releases - before, 3072U);
+  const Allocations seen = allocations_of([&frames] {
+    for (void* frame : frames) free_frame(frame, 1024);
+  });
+  EXPECT_GE(seen.releases, 3072U);
 }
 
 TEST(FramePool, CountsLiveFramesAcrossThreads) {

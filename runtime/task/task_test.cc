@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/task/frame_pool.h"
+#include "runtime/testing/allocations.h"
 
 namespace fluxor::runtime {
 namespace {
@@ -191,6 +192,31 @@ TEST(Task, FreesEveryFrame) {
     dropped = ready(4);
   }
   EXPECT_EQ(live_frames(), before);
+}
+
+TEST(Task, AllocatesNothingToStartSuspendResumeAndAwaitOnceItsFramesAreThere) {
+  Gate gate;
+  const auto inner = [](Gate& wait) -> Task<int> {
+    co_await wait;
+    co_return co_await ready(1);
+  };
+  const auto outer = [&inner](Gate& wait) -> Task<int> {
+    const int first = co_await inner(wait);
+    co_return first + co_await inner(wait);
+  };
+  int sum = 0;
+  const auto run_once = [&] {
+    start(outer(gate), [&sum](Outcome<int> outcome) { sum += outcome.take(); });
+    gate.open();
+    gate.open();
+  };
+  run_once();
+  const Allocations seen = allocations_of([&run_once] {
+    for (int i = 0; i < 1000; ++i) run_once();
+  });
+  EXPECT_EQ(sum, 2002);
+  // Root, outer, and twice inner and ready.
+  EXPECT_EQ(seen.count, kRecyclesFrames ? 0U : 6000U);
 }
 
 }  // namespace

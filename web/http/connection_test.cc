@@ -4,14 +4,11 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
-#include <cstdlib>
 #include <functional>
 #include <memory>
-#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,22 +18,8 @@
 #include "runtime/net/epoll_poller.h"
 #include "runtime/net/socket.h"
 #include "runtime/task/sleep.h"
+#include "runtime/testing/allocation_limit.h"
 #include "runtime/testing/manual_clock.h"
-
-namespace {
-
-// Larger allocations fail.
-std::atomic<std::size_t> allocation_max{~std::size_t{0}};
-
-}  // namespace
-
-void* operator new(std::size_t bytes) {
-  void* memory = bytes > allocation_max ? nullptr : std::malloc(bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace fluxor::web {
 namespace {
@@ -283,9 +266,10 @@ TEST_F(ConnectionTest, AnswersWhoThrowsWithAPlain500AndGoesOn) {
 
 TEST_F(ConnectionTest, LeavesNothingToTheNextConnectionWhenMemoryRunsOut) {
   connect();
-  allocation_max = 500'000;  // no room for the page among the answers
-  send(get("/") + get("/page"));
-  allocation_max = ~std::size_t{0};
+  {
+    const runtime::AllocationLimit limit(500'000);  // no room for the page among the answers
+    send(get("/") + get("/page"));
+  }
   loop_.run_until_idle();
   EXPECT_EQ(connection_, nullptr);
   connect();

@@ -2,33 +2,19 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace {
-
-// This binary counts what it allocates, and can be told to have no memory.
-long allocations = 0;
-bool memory_is_out = false;
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (memory_is_out) throw std::bad_alloc();
-  if (void* const memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new[](std::size_t size) { return operator new(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+#include "runtime/testing/allocation_limit.h"
+#include "runtime/testing/allocations.h"
 
 namespace fluxor::web {
 namespace {
+
+using runtime::AllocationLimit;
+using runtime::AllocationWatch;
 
 constexpr std::string_view kSmall =
     "GET /api/status?verbose=1 HTTP/1.1\r\n"
@@ -65,12 +51,12 @@ constexpr std::string_view kChunked =
     "1e;x=\"y\"\r\n{\"message\":\"thirty-one bytes\"}\r\n0\r\nt: v\r\n\r\n";
 
 // What reading allocates once the reader has seen such a request.
-long allocations_of(std::string_view bytes, std::size_t part_bytes, bool owned) {
+std::uint64_t allocations_of(std::string_view bytes, std::size_t part_bytes, bool owned) {
   RequestReader reader;
-  long counted = 0;
+  std::uint64_t counted = 0;
   for (int round = 0; round < 3; ++round) {
     reader.reset();
-    const long before = allocations;
+    const AllocationWatch watch;
     std::size_t consumed = 0;
     ReadState state = ReadState::need_header;
     for (std::size_t end = part_bytes; state < ReadState::complete; end += part_bytes) {
@@ -80,9 +66,9 @@ long allocations_of(std::string_view bytes, std::size_t part_bytes, bool owned) 
     }
     EXPECT_EQ(state, ReadState::complete);
     if (owned) reader.request().own();
-    counted = allocations - before;
+    counted = watch.so_far().count;
     if (round == 0 && !reader.request().fields().empty()) {
-      EXPECT_GT(counted, 0);  // or the counter does not count
+      EXPECT_GT(counted, 0U);  // or the counter does not count
     }
   }
   return counted;
@@ -92,24 +78,25 @@ TEST(RequestReaderAllocation, IsNoneForOrdinaryRequests) {
   static_assert(kSmall.size() == 169);
   static_assert(kBrowser.size() == 664);
   for (const std::string_view bytes : {kSmall, kBrowser, kPost}) {
-    EXPECT_EQ(allocations_of(bytes, bytes.size(), false), 0) << bytes;
+    EXPECT_EQ(allocations_of(bytes, bytes.size(), false), 0U) << bytes;
   }
 }
 
 TEST(RequestReaderAllocation, IsNoneForRequestsThatAreKeptOrComeInParts) {
   for (const std::string_view bytes : {kSmall, kBrowser, kPost, kChunked}) {
-    EXPECT_EQ(allocations_of(bytes, bytes.size(), true), 0) << bytes;
-    EXPECT_EQ(allocations_of(bytes, 7, true), 0) << bytes;
-    EXPECT_EQ(allocations_of(bytes, 1, false), 0) << bytes;
+    EXPECT_EQ(allocations_of(bytes, bytes.size(), true), 0U) << bytes;
+    EXPECT_EQ(allocations_of(bytes, 7, true), 0U) << bytes;
+    EXPECT_EQ(allocations_of(bytes, 1, false), 0U) << bytes;
   }
 }
 
 TEST(RequestReaderAllocation, RefusesWith503WhenMemoryIsOut) {
   for (const std::string_view bytes : {kSmall, kPost.substr(0, kPost.size() - 1), kChunked}) {
     RequestReader reader;
-    memory_is_out = true;
-    const ReadStep step = reader.read(bytes);
-    memory_is_out = false;
+    const ReadStep step = [&] {
+      const AllocationLimit no_memory(0);
+      return reader.read(bytes);
+    }();
     ASSERT_EQ(step.state, ReadState::refused) << bytes;
     EXPECT_EQ(reader.refusal().status, 503);
   }
@@ -120,14 +107,14 @@ TEST(RequestReaderAllocation, GivesBackWhatALargeBodyTook) {
   const std::string bytes = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + body;
   RequestReader reader;
   const auto read_in_two_parts = [&] {
-    const long before = allocations;
+    const AllocationWatch watch;
     EXPECT_EQ(reader.read(std::string_view(bytes).substr(0, 50'000)).state, ReadState::need_body);
     EXPECT_EQ(reader.read(std::string_view(bytes).substr(50'000)).state, ReadState::complete);
     reader.reset();
-    return allocations - before;
+    return watch.so_far().count;
   };
   read_in_two_parts();
-  EXPECT_GT(read_in_two_parts(), 0);  // it had given the memory back
+  EXPECT_GT(read_in_two_parts(), 0U);  // it had given the memory back
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <iostream>
 #include <iterator>
-#include <new>
 #include <optional>
 #include <random>
 #include <set>
@@ -14,20 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/testing/allocations.h"
 #include "web/router/route_pattern.h"
-
-namespace {
-std::size_t allocations = 0;
-}  // namespace
-
-// Counts, so that a test can say "no allocation".
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace fluxor::web {
 namespace {
@@ -258,12 +245,13 @@ TEST(RouteTree, ViewsTheValuesOfParamsInThePath) {
 
 TEST(RouteTree, NeverAllocatesInALookup) {
   const auto tree = tree_of_gets({"/a/:x/c", "/a/b/d", "/a/*rest", "/:y/b/e/:z"});
-  const auto before = allocations;
-  for (const auto* path : {"/a/b/d", "/a/1/c", "/a/b/x", "/z/b/e/f", "/nothing/here"}) {
-    (void)tree.match(Method::get, path);
-    (void)tree.match(Method::post, path);
-  }
-  EXPECT_EQ(allocations, before);
+  const auto seen = runtime::allocations_of([&tree] {
+    for (const auto* path : {"/a/b/d", "/a/1/c", "/a/b/x", "/z/b/e/f", "/nothing/here"}) {
+      (void)tree.match(Method::get, path);
+      (void)tree.match(Method::post, path);
+    }
+  });
+  EXPECT_EQ(seen.count, 0U);
 }
 
 TEST(RouteTree, TakesPatternsOfTheGreatestDepthAndFitsTheirForks) {
