@@ -174,7 +174,7 @@ TEST(LoadConfig, SaysWhereAWrongValueCameFrom) {
 
 TEST(LoadConfig, RefusesEveryOptionsWrongValueFromAllThreePlaces) {
   const std::vector<std::pair<std::string, Words>> wrong = {
-      {"address", {"localhost", "127.0.0.1:80", "[::1]", "1.2.3"}},
+      {"address", {"localhost", "127.0.0.1:80", "[::1]:80", "1.2.3"}},
       {"port", {"-1", "65536", "http"}},
       {"loops", {"-1", "1025", "1.5"}},
       {"connections-max", {"0", "65537"}},
