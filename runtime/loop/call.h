@@ -69,7 +69,8 @@ class CallSlot {
 //
 // Thread:  any but a loop's, which must not wait: on one, Errc::invalid.
 // Owns:    `function` stays the caller's, and is used on the loop during the call.
-// Errors:  Errc::overloaded, Errc::closed, as post() says, and Errc::closed if the loop was destroyed without running it.
+// Errors:  Errc::overloaded, Errc::closed, as post() says, and Errc::closed if the loop was destroyed without running
+// it.
 //          What `function` throws is thrown here.  Waits for ever if nobody runs the loop.
 // Cost:    a wake-up of two threads.
 template <typename F>
@@ -80,7 +81,8 @@ auto call(EventLoop& loop, F&& function) -> Result<std::invoke_result_t<F&>> {
   // Tells exactly once, also when it is destroyed unrun.
   class Call {
    public:
-    Call(std::remove_reference_t<F>& function, detail::CallSlot<T>& slot) noexcept : function_(function), slot_(&slot) {}
+    Call(std::remove_reference_t<F>& function, detail::CallSlot<T>& slot) noexcept
+        : function_(function), slot_(&slot) {}
     Call(Call&& other) noexcept : function_(other.function_), slot_(std::exchange(other.slot_, nullptr)) {}
     Call& operator=(Call&&) = delete;
     ~Call() {

@@ -67,7 +67,9 @@ class Holding final : public LoopFaults {
 
  private:
   bool refuses_post(const EventLoop&) noexcept override { return false; }
-  void may_hold(const EventLoop&, RingBuffer<Event>::Claim& claim) noexcept override { held.set_value(std::move(claim)); }
+  void may_hold(const EventLoop&, RingBuffer<Event>::Claim& claim) noexcept override {
+    held.set_value(std::move(claim));
+  }
   void before_event(const EventLoop&) override {}
 };
 

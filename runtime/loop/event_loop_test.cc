@@ -594,6 +594,7 @@ class PostsWhileItWaits final : public Poller {
   int descriptor() const noexcept override { return -1; }
   Result<std::unique_ptr<Listener>> listen(const ListeningSocket&, ListenerHandler&) override { return Errc::invalid; }
   std::unique_ptr<Stream> adopt(Socket, const StreamOptions&) override { return nullptr; }
+  Result<std::unique_ptr<Stream>> connect(const Endpoint&, const StreamOptions&) override { return Errc::invalid; }
 
   bool posted_ = false;
 };

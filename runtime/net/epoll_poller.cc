@@ -1,6 +1,10 @@
 #include "runtime/net/epoll_poller.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,8 +14,7 @@
 #include <utility>
 
 #include "runtime/base/check.h"
-#include "runtime/net/epoll_listener.h"
-#include "runtime/net/epoll_stream.h"
+#include "runtime/net/socket_stream.h"
 #include "runtime/net/system_call.h"
 
 namespace fluxor::runtime {
@@ -33,72 +36,35 @@ Result<std::unique_ptr<EpollPoller>> EpollPoller::create() {
   return std::unique_ptr<EpollPoller>(new EpollPoller(std::move(epoll), std::move(wake_up)));
 }
 
-EpollPoller::EpollPoller(Socket epoll, Socket wake_up)
-    : epoll_(std::move(epoll)), wake_up_(std::move(wake_up)), receive_buffer_(new char[kReceiveBufferBytes]) {}
+EpollPoller::EpollPoller(Socket epoll, Socket wake_up) : epoll_(std::move(epoll)), wake_up_(std::move(wake_up)) {}
 
 EpollPoller::~EpollPoller() = default;
 
 int EpollPoller::wait_for_events(Duration timeout) noexcept {
+  epoll_event* const found = events().data();
   if (timeout == kForever || timeout == Duration::zero()) {
-    return wait_for_epoll(epoll_.descriptor(), events_.data(), kEventsMax, timeout == kForever ? -1 : 0);
+    return wait_for_epoll(epoll_.descriptor(), found, kEventsMax, timeout == kForever ? -1 : 0);
   }
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
   const timespec exact{static_cast<time_t>(seconds.count()), static_cast<long>((timeout - seconds).count())};
-  const int ready = wait_for_epoll(epoll_.descriptor(), events_.data(), kEventsMax, exact);
+  const int ready = wait_for_epoll(epoll_.descriptor(), found, kEventsMax, exact);
   if (ready >= 0 || (errno != ENOSYS && errno != EPERM)) return ready;
   // Kernels before 5.11 know milliseconds only, and older container runtimes forbid what they do not know: rounded up,
   // so that no timer is looked for too early again and again.
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-  return wait_for_epoll(epoll_.descriptor(), events_.data(), kEventsMax,
+  return wait_for_epoll(epoll_.descriptor(), found, kEventsMax,
                         static_cast<int>(std::min<std::int64_t>(milliseconds, 1 << 30)));
 }
 
 void EpollPoller::wait(Duration timeout) {
-  if (events_next_ < events_count_) return;  // left over from a dispatch() that a handler broke off
+  if (events_wait()) return;
   const Duration patience = has_pending() ? Duration::zero() : timeout;
-  events_next_ = 0;
-  events_count_ = std::max(0, wait_for_events(patience));
+  set_events_count(std::max(0, wait_for_events(patience)));
 }
 
-bool EpollPoller::has_pending() const noexcept {
-  return events_next_ < events_count_ || !later_.empty() || !running_later_.empty();
-}
-
-std::size_t EpollPoller::dispatch(std::size_t limit) {
-  std::size_t count = run_later(limit);
-  while (events_next_ < events_count_ && count < limit) {
-    const epoll_event event = events_[static_cast<std::size_t>(events_next_++)];
-    if (event.data.ptr == nullptr) {
-      std::uint64_t wake_ups;
-      [[maybe_unused]] const ssize_t ignored = ::read(wake_up_.descriptor(), &wake_ups, sizeof(wake_ups));
-      continue;
-    }
-    auto* handle = static_cast<EpollHandle*>(event.data.ptr);
-    if (handle == &forgotten_) continue;
-    ++told_;
-    ++count;
-    handle->on_events(event.events);
-  }
-  return count + run_later(limit - count);
-}
-
-std::size_t EpollPoller::run_later(std::size_t limit) {
-  // Asked for while these run: at the next dispatch(), so that nobody holds this one.
-  if (running_later_.empty()) {
-    std::swap(running_later_, later_);
-    std::reverse(running_later_.begin(), running_later_.end());
-  }
-  std::size_t count = 0;
-  while (!running_later_.empty() && count < limit) {
-    EpollHandle* handle = running_later_.back();
-    running_later_.pop_back();
-    if (handle == &forgotten_) continue;
-    handle->called_later_ = false;
-    ++told_;
-    ++count;
-    handle->on_later();
-  }
-  return count;
+void EpollPoller::take_wake_up() noexcept {
+  std::uint64_t count;
+  [[maybe_unused]] const ssize_t ignored = ::read(wake_up_.descriptor(), &count, sizeof(count));
 }
 
 void EpollPoller::wake() noexcept {
@@ -106,51 +72,35 @@ void EpollPoller::wake() noexcept {
   [[maybe_unused]] const ssize_t ignored = ::write(wake_up_.descriptor(), &one, sizeof(one));
 }
 
-Result<std::unique_ptr<Listener>> EpollPoller::listen(const ListeningSocket& socket, ListenerHandler& handler) {
-  auto listener = std::make_unique<EpollListener>(*this, socket, handler);
-  auto added = listener->start();
-  if (!added) return added.error();
-  return std::unique_ptr<Listener>(std::move(listener));
+Result<std::unique_ptr<Stream>> EpollPoller::connect(const Endpoint& to, const StreamOptions& options) {
+  Socket socket(::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return last_error();
+  const int yes = 1;
+  if (!to.is_unix() && ::setsockopt(socket.descriptor(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) != 0) {
+    return last_error();
+  }
+  const int refusal = ::connect(socket.descriptor(), to.native(), to.native_size()) == 0 ? 0 : errno;
+  return SocketStream::connecting(*this, std::move(socket), options, refusal == EINPROGRESS ? 0 : refusal);
 }
 
-std::unique_ptr<Stream> EpollPoller::adopt(Socket connection, const StreamOptions& options) {
-  return std::make_unique<EpollStream>(*this, std::move(connection), options);
-}
-
-Result<void> EpollPoller::add(int descriptor, std::uint32_t events, EpollHandle& handle) noexcept {
+Result<void> EpollPoller::add(const Socket& socket, std::uint32_t events, ReadinessHandle& handle) {
   epoll_event event{};
   event.events = events;
   event.data.ptr = &handle;
-  if (::epoll_ctl(epoll_.descriptor(), EPOLL_CTL_ADD, descriptor, &event) != 0) return last_error();
+  if (::epoll_ctl(epoll_.descriptor(), EPOLL_CTL_ADD, socket.descriptor(), &event) != 0) return last_error();
   return {};
 }
 
-void EpollPoller::change(int descriptor, std::uint32_t events, EpollHandle& handle) noexcept {
+void EpollPoller::change(const Socket& socket, std::uint32_t events, ReadinessHandle& handle) noexcept {
   epoll_event event{};
   event.events = events;
   event.data.ptr = &handle;
-  const int changed = ::epoll_ctl(epoll_.descriptor(), EPOLL_CTL_MOD, descriptor, &event);
+  const int changed = ::epoll_ctl(epoll_.descriptor(), EPOLL_CTL_MOD, socket.descriptor(), &event);
   FLUXOR_CHECK(changed == 0, "only a registered descriptor is changed");
 }
 
-void EpollPoller::remove(int descriptor) noexcept {
-  ::epoll_ctl(epoll_.descriptor(), EPOLL_CTL_DEL, descriptor, nullptr);
-}
-
-void EpollPoller::forget(EpollHandle& handle) noexcept {
-  for (int i = events_next_; i < events_count_; ++i) {
-    if (events_[static_cast<std::size_t>(i)].data.ptr == &handle) {
-      events_[static_cast<std::size_t>(i)].data.ptr = &forgotten_;
-    }
-  }
-  if (!handle.called_later_) return;
-  std::replace(later_.begin(), later_.end(), &handle, static_cast<EpollHandle*>(&forgotten_));
-  std::replace(running_later_.begin(), running_later_.end(), &handle, static_cast<EpollHandle*>(&forgotten_));
-}
-
-void EpollPoller::call_later(EpollHandle& handle) {
-  if (std::exchange(handle.called_later_, true)) return;
-  later_.push_back(&handle);
+void EpollPoller::remove(const Socket& socket) noexcept {
+  ::epoll_ctl(epoll_.descriptor(), EPOLL_CTL_DEL, socket.descriptor(), nullptr);
 }
 
 }  // namespace fluxor::runtime

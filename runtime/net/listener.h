@@ -29,7 +29,8 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
   virtual ~Listener() = default;
 
-  // While paused, connections wait in the kernel's queue, or another loop takes them.
+  // While paused, connections wait in the kernel's queue, or another loop takes them; it hears of one that this loop
+  // was told of and did not take.
   virtual void pause() = 0;
   // What prevents it is told by on_accept_failed(), later.
   virtual void resume() = 0;

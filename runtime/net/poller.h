@@ -7,6 +7,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/result.h"
+#include "runtime/net/endpoint.h"
 #include "runtime/net/listener.h"
 #include "runtime/net/listening_socket.h"
 #include "runtime/net/socket.h"
@@ -16,7 +17,7 @@ namespace fluxor::runtime {
 
 // A loop's transport: the place where it waits for the kernel, and the maker of its listeners and streams.
 //
-// epoll is the first; io_uring and memory fit behind the same interface, because it speaks of bytes that came, never of
+// epoll and memory are there; io_uring fits behind the same interface, because it speaks of bytes that came, never of
 // descriptors that are ready.
 //
 // Thread:  loop, but for wake().
@@ -34,8 +35,9 @@ class Poller {
   // dispatch() has something to tell already, without the kernel: wait() would return at once, but descriptor() does
   // not show it.
   virtual bool has_pending() const noexcept = 0;
-  // Tells handlers what wait() found, at most `limit` times; returns how often.  The rest is told at the next call,
-  // before the kernel is asked again; so it is when a handler throws, which passes through and closes its stream.
+  // Tells handlers what wait() found and what was asked for meanwhile, at most `limit` times; returns how often.  The
+  // rest is told at the next call, before the kernel is asked again; so it is when a handler throws, which passes
+  // through and closes its stream.
   virtual std::size_t dispatch(std::size_t limit) = 0;
   void dispatch() { dispatch(std::numeric_limits<std::size_t>::max()); }
 
@@ -53,6 +55,11 @@ class Poller {
   [[nodiscard]] virtual Result<std::unique_ptr<Listener>> listen(const ListeningSocket& socket,
                                                                  ListenerHandler& handler) = 0;
   [[nodiscard]] virtual std::unique_ptr<Stream> adopt(Socket connection, const StreamOptions& options) = 0;
+  // Begins to connect.  The stream tells on_connected(); or on_closed() with the reason, also when the kernel refuses
+  // at once (connection_refused, no_such_file_or_directory for a path, resource_unavailable_try_again when as many wait
+  // at a path as may).  It has no time-out of its own: whoever has no patience left closes it.
+  // Errors:  what the kernel says when there is not even a socket (no descriptor left, a family it does not know).
+  [[nodiscard]] virtual Result<std::unique_ptr<Stream>> connect(const Endpoint& to, const StreamOptions& options) = 0;
 };
 
 }  // namespace fluxor::runtime

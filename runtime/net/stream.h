@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "runtime/base/result.h"
+#include "runtime/net/endpoint.h"
 
 namespace fluxor::runtime {
 
@@ -23,6 +24,8 @@ struct StreamOptions {
 // Thread:  loop.  The stream may be written, paused, closed and destroyed from inside every call.
 class StreamHandler {
  public:
+  // A stream that Poller::connect() made is connected.  Never called for one that was adopted.
+  virtual void on_connected() {}
   // Bytes have come.  They lie in a buffer of the loop, and are valid during the call only.  Returns how many were
   // used; the rest is kept and shown again in front of what comes next.  At most kUnusedBytesMax are kept: a handler
   // that leaves more must have paused reading or closed.
@@ -31,8 +34,9 @@ class StreamHandler {
   virtual void on_end() = 0;
   // A write had answered `congested`, and there is room again.
   virtual void on_drained() = 0;
-  // The stream is closed: by close() (no error), or because it broke.  The last call, never made from inside a call to
-  // the stream.
+  // The stream is closed: by close() or abort(), or because both halves have ended (no error), or because it broke or
+  // could not be connected.  The last call, never made from inside a call to the stream, but by a later dispatch() of
+  // its poller: if none comes, since the loop has ended, it is not made.
   virtual void on_closed(error_code reason) = 0;
 
  protected:
@@ -41,7 +45,11 @@ class StreamHandler {
 
 enum class WriteState { flowing, congested };
 
-// A connected, ordered, bidirectional flow of bytes on one loop: TCP here, TLS or memory behind the same interface.
+// An ordered, bidirectional flow of bytes on one loop: TCP, a Unix-domain socket, memory, later TLS.
+//
+// It may be written, paused, finished, closed and aborted before it is started or connected; what is written then is
+// sent as soon as it can be.  Lack of memory for what has to be kept closes it (not_enough_memory), rather than to
+// leave a gap.
 //
 // Thread:  loop.
 // Owns:    the connection.  Destroying it closes the connection at once and without a callback.
@@ -52,7 +60,7 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
   virtual ~Stream() = default;
 
-  // Begins to read.  `handler` must outlive the stream.  Called once.
+  // Begins to read, and to tell what has happened until now.  `handler` must outlive the stream.  Called once.
   // Errors:  what the kernel says; then the stream is of no use.
   [[nodiscard]] virtual Result<void> start(StreamHandler& handler) = 0;
 
@@ -67,12 +75,19 @@ class Stream {
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
 
-  // Ends our half once everything written has been sent.
+  // Ends our half once everything written has been sent; reading goes on.  When the peer has ended its half, too, and
+  // on_end() has told so, the stream closes.
   virtual void finish() = 0;
-  // Closes now; unsent bytes are dropped.  on_closed() follows.
+  // Closes now; unsent bytes are dropped.  on_closed() follows.  The peer sees the end, or a reset if it had sent what
+  // was not read.
   virtual void close() = 0;
+  // As close(), but the peer sees a reset (connection_reset).  A Unix-domain socket knows none: there it is close().
+  virtual void abort() = 0;
 
   virtual std::size_t unsent_bytes() const noexcept = 0;
+  // Its two ends; unknown once it is closed, the peer's until it is connected, too.  Cost: a system call.
+  virtual Endpoint local_endpoint() const = 0;
+  virtual Endpoint peer_endpoint() const = 0;
 };
 
 }  // namespace fluxor::runtime

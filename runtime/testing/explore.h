@@ -14,8 +14,8 @@ struct Exploration {
   std::uint64_t units = 0;
 };
 
-// Runs `property` in a new SimGroup for each of `seeds` seeds, until one fails (as GoogleTest counts), and prints how many
-// runs and distinct interleavings that were, or the seed that failed.
+// Runs `property` in a new SimGroup for each of `seeds` seeds, until one fails (as GoogleTest counts), and prints how
+// many runs and distinct interleavings that were, or the seed that failed.
 //
 //     TEST(Mailbox, KeepsTheOrderOfItsSender) {
 //       explore(1000, {.loops = 3, .faults = {.post_held = 0.1}}, [](SimGroup& sim) { … EXPECT_EQ(…); });

@@ -28,8 +28,8 @@ class InjectedCrash final : public std::runtime_error {
 };
 
 // Several event loops on one thread and one virtual time, run by a seeded scheduler: which loop runs its next unit, how
-// many in a row, which producer is suspended half way, what is refused, delayed, cut or crashed, all comes from the seed.
-// The same seed gives the same run; another seed another interleaving.
+// many in a row, which producer is suspended half way, what is refused, delayed, cut or crashed, all comes from the
+// seed. The same seed gives the same run; another seed another interleaving.
 //
 // It permutes what loops on threads of their own could interleave, unit by unit (a unit is an event, a signal, a
 // coroutine's resumption, a timer, a word of a stream).  What it cannot show are races inside a unit: those are for the

@@ -15,8 +15,8 @@ struct SimFaults {
   Duration stall_max = std::chrono::milliseconds(5);  // of virtual time
   Duration unit_time_max{0};                          // virtual time that a unit takes
   double stream_cut = 0;                              // pieces of bytes on whose way the connection breaks
-  double stream_lost = 0;                             // pieces from which on nothing arrives any more, and nobody is told
-  double bytes_split = 0;                             // writes that arrive in several pieces
+  double stream_lost = 0;  // pieces from which on nothing arrives any more, and nobody is told
+  double bytes_split = 0;  // writes that arrive in several pieces
   Duration network_delay_max{0};
 };
 
