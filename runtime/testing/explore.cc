@@ -46,8 +46,8 @@ Exploration explore(std::size_t seeds, const SimOptions& options, const std::fun
   }
   explored.interleavings = schedules.size();
   if (testing::Test::HasFailure()) {
-    std::printf("failed with seed %llu; to see it again: --test_env=FLUXOR_SEED=%llu\n",
-                static_cast<unsigned long long>(seed - 1), static_cast<unsigned long long>(seed - 1));
+    std::fprintf(stderr, "failed with seed %llu; to see it again: --test_env=FLUXOR_SEED=%llu\n",
+                 static_cast<unsigned long long>(seed - 1), static_cast<unsigned long long>(seed - 1));
   }
   std::printf("explored %zu runs, %zu distinct interleavings, %llu units\n", explored.runs, explored.interleavings,
               static_cast<unsigned long long>(explored.units));
