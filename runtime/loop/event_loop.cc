@@ -72,7 +72,7 @@ std::size_t EventLoop::run_turn() {
 
 std::size_t EventLoop::run_until_idle() {
   std::size_t total = 0;
-  while (const std::size_t count = run_turn()) total += count;
+  for (std::size_t count = 1; count != 0 || has_work(); total += count) count = run_turn();
   return total;
 }
 
@@ -149,7 +149,14 @@ void EventLoop::run_ring_stage() {
         [this](std::size_t ran, Duration span) { ring_meter_.measured(ran, span); });
     waiter_.reset();
   }
-  if (!room_.empty()) ring_waits_.add(room_.grant(ring_));
+  grant_room();
+}
+
+std::size_t EventLoop::grant_room() noexcept {
+  if (room_.empty()) return 0;
+  const std::size_t granted = room_.grant(ring_);
+  ring_waits_.add(granted);
+  return granted;
 }
 
 std::size_t EventLoop::run_ring(std::size_t limit) {

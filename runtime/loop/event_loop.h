@@ -223,6 +223,7 @@ class EventLoop {
   void run_io_stage();
 
   std::size_t run_ring(std::size_t limit);
+  std::size_t grant_room() noexcept;
   std::size_t run_ready(std::size_t limit);
   std::size_t run_work(std::size_t limit);
   std::size_t run_timers(Instant due, std::size_t limit);

@@ -23,6 +23,8 @@ bool EventLoop::run_unit() {
     if (unit_stage_left_ != 0) {
       --unit_stage_left_;
       if (!run_one(unit_stage_)) unit_stage_left_ = 0;
+      // What got a place in the ring just now is found in the next round.
+      if (unit_stage_ == Stage::ring && grant_room() != 0) entered = 0;
     } else if (entered++ < kUnitStages) {
       enter_next_stage();
     } else {
@@ -95,7 +97,6 @@ bool EventLoop::run_one(Stage stage) {
       case Stage::asio: more = false; break;
     }
   });
-  if (stage == Stage::ring && !room_.empty()) ring_waits_.add(room_.grant(ring_));
   return more;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <list>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -113,7 +114,7 @@ class SimGroup final : private LoopFaults, private NetworkModel {
   std::vector<std::string> failures_;
   std::vector<SimLoop> loops_;
   std::vector<std::function<bool()>> actors_;
-  std::vector<Held> held_;
+  std::list<Held> held_;         // claims cannot be assigned
   std::uint64_t burst_max_ = 1;  // units of one loop in a row; of this run
   std::uint64_t steps_ = 0;
   std::uint64_t units_ = 0;

@@ -23,7 +23,7 @@ struct SimFaults {
 struct SimOptions {
   std::size_t loops = 2;
   std::size_t ring_capacity = 8;  // small, so that full is common
-  SimFaults faults;
+  SimFaults faults{};
 };
 
 }  // namespace fluxor::runtime
