@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <cstring>
@@ -84,7 +85,7 @@ Result<Endpoint> Endpoint::parse(std::string_view address, std::uint16_t port) {
 Result<Endpoint> Endpoint::unix_path(std::string_view path) {
   if (path.empty() || path.find('\0') != std::string_view::npos) return Errc::invalid;
   static_assert(kUnixPathBytesMax + 1 == sizeof(sockaddr_un::sun_path));
-  if (path.size() > kUnixPathBytesMax) return make_error_code(boost::system::errc::filename_too_long);
+  if (path.size() > kUnixPathBytesMax) return error_code(ENAMETOOLONG, boost::system::system_category());
   sockaddr_un native{};
   native.sun_family = AF_UNIX;
   std::memcpy(native.sun_path, path.data(), path.size());

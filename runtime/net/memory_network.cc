@@ -1,6 +1,7 @@
 #include "runtime/net/memory_network.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "runtime/net/memory_poller.h"
 #include "runtime/net/memory_socket.h"
@@ -26,7 +27,7 @@ Result<ListeningSocket> MemoryNetwork::listen(const Endpoint& endpoint, const Li
   wire_->affinity().check();
   const bool any_port = endpoint.port() == 0 && !endpoint.is_unix();
   const Endpoint at = any_port ? wire_->with_free_port(endpoint) : endpoint;
-  if (wire_->find(at) != nullptr) return make_error_code(boost::system::errc::address_in_use);
+  if (wire_->find(at) != nullptr) return error_code(EADDRINUSE, boost::system::system_category());
   const auto backlog = static_cast<std::size_t>(std::max(options.backlog, 1));
   return ListeningSocket(std::make_unique<MemoryAcceptor>(*wire_, at, backlog));
 }

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "runtime/base/check.h"
 #include "runtime/net/socket_stream.h"
@@ -63,7 +64,7 @@ void MemoryPoller::unqueue(MemoryWatch& watch) noexcept {
 
 Result<void> MemoryPoller::add(const Socket& socket, std::uint32_t events, ReadinessHandle& handle) {
   MemoryReadiness* const readiness = readiness_of(socket);
-  if (readiness == nullptr) return make_error_code(boost::system::errc::bad_file_descriptor);
+  if (readiness == nullptr) return error_code(EBADF, boost::system::system_category());
   readiness->add_watch(*this, events, handle);
   return {};
 }

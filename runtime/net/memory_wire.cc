@@ -75,7 +75,7 @@ void MemoryWire::schedule(Instant due, Arrival arrival) {
 void MemoryWire::send(Kind kind, EndId from, EndId to, std::string_view bytes) {
   Arrival arrival{.kind = kind, .from = from, .to = to, .bytes = std::string(bytes)};
   const Direction way = direction_of(arrival);
-  Instant due = later(clock_.now(), std::max(Duration::zero(), model_.delay(way.from, way.to)));
+  Instant due = later(now(), std::max(Duration::zero(), model_.delay(way.from, way.to)));
   if (MemoryEnd* const receiver = find(to)) {
     due = std::max(due, receiver->last_due());
     receiver->set_last_due(due);
@@ -105,7 +105,9 @@ void MemoryWire::deliver_due() {
     if (held(arrival)) {
       held_.push_back(std::move(arrival));
     } else {
+      moment_ = first.key().first;
       deliver(arrival);
+      moment_.reset();
     }
   }
 }

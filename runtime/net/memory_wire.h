@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -69,7 +70,7 @@ class MemoryWire {
   // A port of this host at which nothing listens and that no end has been given lately.
   Endpoint with_free_port(const Endpoint& host) noexcept;
 
-  // Sends after the model's delay, and never before what was sent to the same end earlier.
+  // Lets it arrive after the model's delay, and never before what was sent to the same end earlier.
   void send(Kind kind, EndId from, EndId to, std::string_view bytes = {});
   // A wish to connect; the model may have it lost or cut.
   void send_connect(MemoryEnd& from);
@@ -93,6 +94,8 @@ class MemoryWire {
     bool covers(const Direction& other) const noexcept;
   };
 
+  // When what is sent now leaves: what answers an arrival by itself does so at its moment, also if nobody looked then.
+  Instant now() const noexcept { return moment_.value_or(clock_.now()); }
   Direction direction_of(const Arrival& arrival) const;
   void schedule(Instant due, Arrival arrival);
   bool held(const Arrival& arrival) const;
@@ -110,7 +113,8 @@ class MemoryWire {
   LoopAffinity affinity_;
   std::map<std::pair<Instant, std::uint64_t>, Arrival> on_the_way_;  // by moment, then by order of sending
   std::uint64_t next_order_ = 0;
-  std::vector<Arrival> held_;  // by a partition, in order
+  std::optional<Instant> moment_;  // of the arrival that is being delivered
+  std::vector<Arrival> held_;      // by a partition, in order
   std::vector<Direction> partitions_;
   std::map<EndId, MemoryEnd*> ends_;
   EndId next_end_ = 1;

@@ -10,7 +10,8 @@
 namespace fluxor::runtime {
 namespace {
 
-error_code last_error() noexcept { return {errno, boost::system::system_category()}; }
+error_code system_error(int number) noexcept { return {number, boost::system::system_category()}; }
+error_code last_error() noexcept { return system_error(errno); }
 
 }  // namespace
 
@@ -56,15 +57,15 @@ Result<UnixSocketFile::Identity> UnixSocketFile::identify(const std::string& pat
 Result<void> UnixSocketFile::remove_stale(const Endpoint& endpoint, const std::string& path) noexcept {
   const auto before = identify(path);
   if (!before) return before.error().value() == ENOENT ? Result<void>() : before.error();
-  if (!S_ISSOCK(before->mode)) return make_error_code(boost::system::errc::not_a_socket);
+  if (!S_ISSOCK(before->mode)) return system_error(ENOTSOCK);
   const Socket probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!probe.valid()) return last_error();
   // Only a refusal says that nobody listens; a full queue or a permission denied does not.
   if (::connect(probe.descriptor(), endpoint.native(), endpoint.native_size()) == 0 || errno != ECONNREFUSED) {
-    return make_error_code(boost::system::errc::address_in_use);
+    return system_error(EADDRINUSE);
   }
   const auto after = identify(path);
-  if (after && !after->same(*before)) return make_error_code(boost::system::errc::address_in_use);
+  if (after && !after->same(*before)) return system_error(EADDRINUSE);
   if (after && ::unlink(path.c_str()) != 0) return last_error();
   return {};
 }
