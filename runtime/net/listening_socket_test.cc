@@ -5,8 +5,14 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace fluxor::runtime {
@@ -95,6 +101,154 @@ TEST(ListeningSocket, KeepsWhatTheKernelHasAcceptedAndTakesNothingNewOnceItRefus
   EXPECT_GE(Socket(::accept(socket.descriptor(), nullptr, nullptr)).descriptor(), 0);
   EXPECT_EQ(::accept(socket.descriptor(), nullptr, nullptr), -1);
   EXPECT_EQ(errno, EAGAIN);
+}
+
+TEST(ListeningSocket, TakesConnectionsToTheIpv6Loopback) {
+  auto socket = ListeningSocket::open(Endpoint::parse("[::1]", 0).value(), {});
+  if (!socket) GTEST_SKIP() << "no IPv6 here: " << socket.error().message();
+  EXPECT_EQ(socket->local_endpoint().with_port(1).to_string(), "[::1]:1");
+  EXPECT_TRUE(connect_to(socket->local_endpoint(), 1000).connected);
+  EXPECT_FALSE(connect_to(Endpoint::parse("127.0.0.1", socket->local_endpoint().port()).value(), 1000).connected);
+}
+
+TEST(ListeningSocket, TakesMappedIpv4AndTellsWhereItCameFrom) {
+  auto socket = ListeningSocket::open(Endpoint::parse("::ffff:127.0.0.1", 0).value(), {});
+  if (!socket) GTEST_SKIP() << "no IPv6 here: " << socket.error().message();
+  const auto v4 = Endpoint::parse("127.0.0.1", socket->local_endpoint().port()).value();
+  EXPECT_TRUE(connect_to(v4, 1000).connected);
+  const Socket accepted = socket->accept();
+  sockaddr_storage native{};
+  socklen_t size = sizeof(native);
+  ASSERT_EQ(::getpeername(accepted.descriptor(), reinterpret_cast<sockaddr*>(&native), &size), 0);
+  EXPECT_TRUE(Endpoint::from_native(native, size).to_string().starts_with("[::ffff:127.0.0.1]:"));
+}
+
+TEST(ListeningSocket, SaysThatNothingWaits) {
+  auto socket = ListeningSocket::open(loopback(), {}).value();
+  EXPECT_FALSE(socket.accept().valid());
+  EXPECT_EQ(errno, EAGAIN);
+}
+
+// In a directory that is short enough for a path of 107 bytes, and empty again in the end.
+class UnixListeningSocketTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_NE(::mkdtemp(directory_.data()), nullptr); }
+  void TearDown() override { EXPECT_EQ(::rmdir(directory_.c_str()), 0) << "something was left behind"; }
+
+  std::string path(const char* name = "socket") const { return directory_ + "/" + name; }
+  Endpoint at() const { return Endpoint::unix_path(path()).value(); }
+  Result<ListeningSocket> open(const ListenOptions& options = {}) const { return ListeningSocket::open(at(), options); }
+  mode_t mode() const {
+    struct stat found{};
+    EXPECT_EQ(::lstat(path().c_str(), &found), 0);
+    return found.st_mode;
+  }
+  bool exists() const { return ::access(path().c_str(), F_OK) == 0; }
+  // As a process that was killed: the file stays.
+  void leave_stale() const {
+    const Socket socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+    ASSERT_EQ(::bind(socket.descriptor(), at().native(), at().native_size()), 0);
+    ASSERT_EQ(::listen(socket.descriptor(), 1), 0);
+  }
+
+ private:
+  std::string directory_ = "/tmp/fluxor-XXXXXX";
+};
+
+TEST_F(UnixListeningSocketTest, TakesConnectionsAtItsPathUntilItsEnd) {
+  {
+    auto socket = open().value();
+    EXPECT_EQ(socket.local_endpoint(), at());
+    EXPECT_EQ(socket.local_endpoint().to_string(), "unix:" + path());
+    EXPECT_TRUE(connect_to(at(), 1000).connected);
+    EXPECT_TRUE(socket.accept().valid());
+  }
+  EXPECT_FALSE(exists());
+}
+
+TEST_F(UnixListeningSocketTest, GivesItsFileThePermissionsItWasTold) {
+  for (const mode_t wanted : {0600U, 0666U, 0660U}) {
+    const auto socket = open({.unix_mode = wanted}).value();
+    EXPECT_EQ(mode() & 07777, wanted);
+  }
+}
+
+TEST_F(UnixListeningSocketTest, ReplacesASocketOnWhichNobodyListens) {
+  leave_stale();
+  auto socket = open();
+  ASSERT_TRUE(socket) << socket.error().message();
+  EXPECT_TRUE(connect_to(at(), 1000).connected);
+}
+
+TEST_F(UnixListeningSocketTest, RefusesAPathOnWhichSomebodyListens) {
+  auto first = open({.backlog = 0}).value();
+  for (int i = 0; i < 3; ++i) {  // also with its queue full
+    const auto second = open();
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error(), boost::system::errc::address_in_use);
+    EXPECT_TRUE(exists());
+  }
+}
+
+TEST_F(UnixListeningSocketTest, RefusesAPathThatIsSomethingElse) {
+  {
+    std::ofstream(path()) << "precious";
+  }
+  const auto socket = open();
+  ASSERT_FALSE(socket);
+  EXPECT_EQ(socket.error(), boost::system::errc::not_a_socket);
+  std::string content;
+  std::ifstream(path()) >> content;
+  EXPECT_EQ(content, "precious");
+  ::unlink(path().c_str());
+}
+
+TEST_F(UnixListeningSocketTest, RefusesALinkWhereverItLeads) {
+  ASSERT_EQ(::symlink("/nowhere", path().c_str()), 0);
+  EXPECT_EQ(open().error(), boost::system::errc::not_a_socket);
+  ::unlink(path().c_str());
+}
+
+TEST_F(UnixListeningSocketTest, SaysThatThereIsNoSuchDirectory) {
+  const auto socket = ListeningSocket::open(Endpoint::unix_path(path("none/socket")).value(), {});
+  ASSERT_FALSE(socket);
+  EXPECT_EQ(socket.error(), boost::system::errc::no_such_file_or_directory);
+}
+
+TEST_F(UnixListeningSocketTest, LeavesAFileThatIsNoLongerItsOwn) {
+  auto first = open();
+  ::unlink(path().c_str());
+  auto second = open().value();
+  first = Errc::closed;
+  EXPECT_TRUE(exists());
+  EXPECT_TRUE(connect_to(at(), 1000).connected);
+}
+
+TEST_F(UnixListeningSocketTest, KeepsItsFileWhenItMoves) {
+  std::optional<ListeningSocket> first(open().value());
+  std::optional<ListeningSocket> second(std::move(*first));
+  first.reset();
+  EXPECT_TRUE(exists());
+  second.reset();
+  EXPECT_FALSE(exists());
+}
+
+TEST_F(UnixListeningSocketTest, IsFoundByNobodyOnceItRefusesAndStillGivesOutWhatItHas) {
+  auto socket = open().value();
+  const Attempt before = connect_to(at(), 1000);
+  ASSERT_TRUE(before.connected);
+  ASSERT_TRUE(socket.refuse_new());
+  EXPECT_FALSE(exists());
+  const Attempt late = connect_to(at(), 1000);
+  EXPECT_FALSE(late.connected);
+  EXPECT_EQ(errno, ENOENT);
+  EXPECT_TRUE(socket.accept().valid());
+  auto next = open();
+  EXPECT_TRUE(next) << "another may take its place already";
+  {
+    const ListeningSocket gone = std::move(socket);
+  }
+  EXPECT_TRUE(exists()) << "whose file stays";
 }
 
 }  // namespace
