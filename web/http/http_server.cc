@@ -277,17 +277,27 @@ HttpServer::HttpServer(runtime::EventLoopGroup& group, const HttpOptions& option
 
 HttpServer::~HttpServer() = default;
 
-runtime::Result<void> HttpServer::start(const runtime::Endpoint& endpoint) {
-  // A head that is not complete waits in the transport.
+// A head that is not complete waits in the transport.
+runtime::Result<void> HttpServer::check_limits() const {
   const RequestLimits& limits = shared_->options.limits.request;
   if (limits.line_bytes + limits.fields_bytes + 2 * limits.leading_lines + 4 > runtime::kUnusedBytesMax ||
       shared_->options.limits.connections_max == 0) {
     return runtime::Errc::invalid;
   }
+  return {};
+}
+
+runtime::Result<void> HttpServer::start(const runtime::Endpoint& endpoint) {
+  if (auto fits = check_limits(); !fits) return fits;
   auto socket = runtime::ListeningSocket::open(endpoint, {});
   if (!socket) return socket.error();
-  local_endpoint_ = socket->local_endpoint();
-  shared_->listening = std::move(*socket);
+  return start(std::move(*socket));
+}
+
+runtime::Result<void> HttpServer::start(runtime::ListeningSocket listening) {
+  if (auto fits = check_limits(); !fits) return fits;
+  local_endpoint_ = listening.local_endpoint();
+  shared_->listening = std::move(listening);
   for (const auto& part : parts_) part->tell(LoopPart::kStart);
   const auto answers = shared_->wait_for_answers(parts_.size(), std::nullopt);
   if (!answers.error.failed()) return {};

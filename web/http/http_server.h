@@ -11,6 +11,7 @@
 #include "runtime/base/result.h"
 #include "runtime/loop/event_loop_group.h"
 #include "runtime/net/endpoint.h"
+#include "runtime/net/listening_socket.h"
 #include "web/admission/gate.h"
 #include "web/http/http_options.h"
 #include "web/http/http_stats.h"
@@ -39,6 +40,9 @@ class HttpServer {
   // Errors:  what the kernel says (address in use, …), or Errc::invalid for limits that do not fit the transport.  Then
   //          nothing accepts.
   runtime::Result<void> start(const runtime::Endpoint& endpoint);
+  // The same on a socket that listens already: one with options of its own, or of the network in memory that the
+  // group's pollers are on.
+  runtime::Result<void> start(runtime::ListeningSocket listening);
   // Where it listens, or did before it was drained: the port it got, if any was asked for.  After start().  Thread:
   // any.
   runtime::Endpoint local_endpoint() const { return local_endpoint_; }
@@ -60,6 +64,8 @@ class HttpServer {
  private:
   class Shared;
   class LoopPart;
+
+  runtime::Result<void> check_limits() const;
 
   runtime::Endpoint local_endpoint_;
   std::unique_ptr<Shared> shared_;

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <future>
 #include <latch>
@@ -19,6 +21,7 @@
 #include <vector>
 
 #include "runtime/loop/event_loop.h"
+#include "runtime/net/listening_socket.h"
 #include "runtime/net/socket.h"
 #include "runtime/task/sleep.h"
 
@@ -85,6 +88,11 @@ class NullLog final : public runtime::LogSink {
 class HttpServerTest : public testing::Test {
  protected:
   void open(HttpOptions options = {}, std::size_t loops = 2, std::size_t ring_capacity = 1024) {
+    make(options, loops, ring_capacity);
+    ASSERT_TRUE(server_->start(runtime::Endpoint::parse("127.0.0.1", 0).value()));
+  }
+
+  void make(HttpOptions options = {}, std::size_t loops = 2, std::size_t ring_capacity = 1024) {
     group_ = runtime::EventLoopGroup::create({.loops = loops, .ring_capacity = ring_capacity}, clock_, nullptr).value();
     RouteTable::Builder routes;
     routes.get("/", [this](Request&) {
@@ -96,7 +104,6 @@ class HttpServerTest : public testing::Test {
     routes.get("/wait", [this](Request&) -> Task<Response> { return wait(); });
     server_ = std::make_unique<HttpServer>(*group_, options, *std::move(routes).build(), gate_, log_);
     group_->start().value();
-    ASSERT_TRUE(server_->start(runtime::Endpoint::parse("127.0.0.1", 0).value()));
   }
 
   ~HttpServerTest() override {
@@ -180,6 +187,19 @@ TEST_F(HttpServerTest, ServesAConnectionThatIsHandedOverIntoAFullRingItself) {
   release_.count_down();
 }
 
+TEST_F(HttpServerTest, ServesASocketThatListensAlready) {
+  std::string directory = "/tmp/fluxor-XXXXXX";
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  const auto path = runtime::Endpoint::unix_path(directory + "/http").value();
+  make();
+  ASSERT_TRUE(server_->start(runtime::ListeningSocket::open(path, {}).value()));
+  EXPECT_EQ(at(), path);
+  EXPECT_TRUE(Client(at()).exchange(kGet).ends_with("hello"));
+  drain().wait();
+  EXPECT_FALSE(Client(at()).connected());
+  EXPECT_EQ(::rmdir(directory.c_str()), 0) << "its file is still there";
+}
+
 TEST_F(HttpServerTest, RefusesAPortThatIsTaken) {
   open();
   RouteTable::Builder routes;
@@ -193,7 +213,9 @@ TEST_F(HttpServerTest, RefusesLimitsThatDoNotFitTheTransport) {
   options.limits.request.fields_bytes = 64 * 1024;
   RouteTable::Builder routes;
   HttpServer second(*group_, options, *std::move(routes).build(), gate_, log_);
-  EXPECT_EQ(second.start(runtime::Endpoint::parse("127.0.0.1", 0).value()).error(), runtime::Errc::invalid);
+  const auto any = runtime::Endpoint::parse("127.0.0.1", 0).value();
+  EXPECT_EQ(second.start(any).error(), runtime::Errc::invalid);
+  EXPECT_EQ(second.start(runtime::ListeningSocket::open(any, {}).value()).error(), runtime::Errc::invalid);
 }
 
 TEST_F(HttpServerTest, PausesAcceptingAtItsLimitAndGoesOnBelow) {
