@@ -37,6 +37,9 @@ LIBRARIES = {
     "brotli/": ("web", "observability", "services", "tools"),
     "zlib.h": ("web", "observability", "services", "tools"),
     "absl/": ("eventbus/bridge",),
+    # Demangles without memory; so does no other that is packaged.
+    "absl/debugging": ("runtime/base", "eventbus/bridge"),
+    "backtrace.h": ("runtime/base",),
     "google/protobuf": ("eventbus/bridge", "services", "tools"),
     "grpc": ("eventbus/bridge", "services"),
     "prometheus/": ("observability",),

@@ -1,0 +1,106 @@
+#include "runtime/base/symbolizer.h"
+
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+// One line, so that all of it is on a line that the test knows.
+extern "C" [[gnu::noinline]] int fluxor_known_function(int number) { return number + 1; }
+constexpr int kLineOfKnownFunction = __LINE__ - 1;
+
+namespace fluxor::runtime {
+namespace {
+
+// Inlined, and not in the symbol table, wherever there is optimisation.
+[[gnu::always_inline]] inline void fault_inline() { *static_cast<volatile int*>(nullptr) = 1; }
+[[gnu::noinline, gnu::used]] void fault() { fault_inline(); }
+
+struct Place {
+  std::string function;
+  std::string file;
+  int line;
+  bool inlined;
+};
+
+std::vector<Place> places_at(std::uintptr_t address) {
+  std::vector<Place> places;
+  const auto add = [](void* argument, const CodePlace& place) {
+    const auto text = [](const char* name) { return name == nullptr ? "" : name; };
+    static_cast<std::vector<Place>*>(argument)->push_back(
+        {text(place.function), text(place.file), place.line, place.inlined});
+  };
+  for_each_place(address, add, &places);
+  return places;
+}
+
+template <typename Function>
+std::uintptr_t address_of(Function* function) {
+  return reinterpret_cast<std::uintptr_t>(function);
+}
+
+TEST(Symbolizer, NamesTheFunctionAtAnAddress) {
+  EXPECT_EQ(fluxor_known_function(1), 2);
+  const std::vector<Place> places = places_at(address_of(&fluxor_known_function) + 1);
+  ASSERT_EQ(places.size(), 1U);
+  EXPECT_EQ(places[0].function, "fluxor_known_function");
+  EXPECT_FALSE(places[0].inlined);
+}
+
+TEST(Symbolizer, NamesAFunctionThatNoOtherFileSees) {
+  EXPECT_NE(places_at(address_of(&fault) + 1).back().function.find("5faultEv"), std::string::npos);
+}
+
+TEST(Symbolizer, NamesAFunctionOfALibrary) {
+  EXPECT_EQ(places_at(address_of(&std::terminate) + 1).back().function, "_ZSt9terminatev");
+}
+
+// Fast builds have no debug information, those with a sanitizer and what ships do.
+TEST(Symbolizer, NamesFileAndLineWhereTheBinaryTells) {
+  const Place place = places_at(address_of(&fluxor_known_function) + 1).back();
+  if (place.file.empty()) {
+    EXPECT_EQ(place.line, 0);
+  } else {
+    EXPECT_TRUE(place.file.ends_with("runtime/base/symbolizer_test.cc")) << place.file;
+    EXPECT_EQ(place.line, kLineOfKnownFunction);
+  }
+}
+
+TEST(Symbolizer, ListsInlinedFunctionsFromTheInside) {
+  const std::vector<Place> places = places_at(address_of(&fault) + 1);
+  for (std::size_t i = 0; i + 1 < places.size(); ++i) EXPECT_TRUE(places[i].inlined);
+  EXPECT_FALSE(places.back().inlined);
+}
+
+TEST(Symbolizer, TellsNothingOfWhatIsNoCode) {
+  const std::vector<Place> places = places_at(16);
+  ASSERT_EQ(places.size(), 1U);
+  EXPECT_EQ(places[0].function + places[0].file, "");
+  EXPECT_EQ(places[0].line, 0);
+}
+
+TEST(CodeOffset, IsTheFileAndTheAddressInIt) {
+  const std::uintptr_t address = address_of(&fluxor_known_function) + 1;
+  const CodeOffset offset(address);
+  EXPECT_EQ(std::string(offset.file()), std::filesystem::canonical("/proc/self/exe").string());
+  Dl_info info;
+  ASSERT_NE(::dladdr(reinterpret_cast<void*>(address), &info), 0);
+  EXPECT_EQ(offset.offset(), address - address_of(static_cast<char*>(info.dli_fbase)));
+}
+
+TEST(CodeOffset, NamesALibrary) {
+  EXPECT_NE(std::string(CodeOffset(address_of(&std::terminate)).file()).find("libstdc++"), std::string::npos);
+}
+
+TEST(CodeOffset, IsTheAddressWhereThereIsNoBinary) {
+  const CodeOffset offset(16);
+  EXPECT_EQ(offset.file(), nullptr);
+  EXPECT_EQ(offset.offset(), 16U);
+}
+
+}  // namespace
+}  // namespace fluxor::runtime
