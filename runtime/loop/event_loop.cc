@@ -58,9 +58,11 @@ void EventLoop::stop() noexcept { signal(stop_); }
 void EventLoop::run() {
   affinity_.check();
   activity_.begin(static_cast<std::int32_t>(::syscall(SYS_gettid)));
+  if (options_.watcher != nullptr) options_.watcher->loop_awake();
   while (!ring_.drained() || has_work() || poller_->has_pending()) turn(Waiting::yes);
   room_.close();
   control_.close();
+  activity_.begin(0);  // what has ended makes no progress, and is not held by anything
 }
 
 std::size_t EventLoop::run_turn() {
@@ -242,7 +244,8 @@ bool EventLoop::wait_for_the_ring() {
 
 void EventLoop::do_io(Waiting waiting) {
   Duration timeout = Duration::zero();
-  if (waiting == Waiting::yes && waiter_.may_park()) {
+  const bool may_park = waiting == Waiting::yes && waiter_.may_park();
+  if (may_park) {
     parked_.store(true, std::memory_order_seq_cst);
     if (!has_work() && !ring_.drained() && !poller_->has_pending()) timeout = time_to_sleep();
     if (timeout != Duration::zero()) {
@@ -259,11 +262,12 @@ void EventLoop::do_io(Waiting waiting) {
     timeout = Duration::zero();
   }
   poller_->wait(timeout);
-  if (parked_.load(std::memory_order_relaxed)) parked_.store(false, std::memory_order_seq_cst);
-  if (sleeps) {
-    read_clock();
+  if (may_park) {
+    parked_.store(false, std::memory_order_seq_cst);
+    // Also if it did not sleep after all: the watcher may have seen it parked, and sleep itself.
     if (options_.watcher != nullptr) options_.watcher->loop_awake();
   }
+  if (sleeps) read_clock();
   last_io_ = now_;
   run_io_stage();
 }
