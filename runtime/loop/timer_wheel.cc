@@ -26,7 +26,46 @@ void TimerList::remove(Timer& timer) noexcept {
   timer.next_ = nullptr;
 }
 
-TimerWheel::TimerWheel(Instant start) : start_(start) {}
+// A natural merge sort: runs that are in order already are taken as they are, since mostly few timers are not where
+// they belong.  bins[i] holds nothing or 2^i runs, merged; those of higher bins came first.
+void TimerList::sort() noexcept {
+  const auto merged = [](Timer* left, Timer* right) noexcept {
+    Timer* head = nullptr;
+    Timer** end = &head;
+    while (left != nullptr && right != nullptr) {
+      Timer*& next = right->fires_before(*left) ? right : left;
+      *end = next;
+      end = &next->next_;
+      next = next->next_;
+    }
+    *end = left != nullptr ? left : right;
+    return head;
+  };
+  std::array<Timer*, 48> bins{};  // more runs than fit into memory
+  for (Timer* rest = first; rest != nullptr;) {
+    Timer* sorted = rest;
+    Timer* end = rest;
+    while (end->next_ != nullptr && !end->next_->fires_before(*end)) end = end->next_;
+    rest = std::exchange(end->next_, nullptr);
+    std::size_t bin = 0;
+    for (; bins[bin] != nullptr; ++bin) sorted = merged(std::exchange(bins[bin], nullptr), sorted);
+    bins[bin] = sorted;
+  }
+  Timer* all = nullptr;
+  for (Timer* bin : bins) all = merged(bin, all);
+  *this = {};
+  while (all != nullptr) push_back(*std::exchange(all, all->next_));
+}
+
+Instant TimerList::earliest_deadline() const noexcept {
+  Instant earliest = kNever;
+  for (const Timer* timer = first; timer != nullptr; timer = timer->next_) {
+    earliest = std::min(earliest, timer->deadline_);
+  }
+  return earliest;
+}
+
+TimerWheel::TimerWheel(Instant start) : start_(start), advanced_to_(start) {}
 
 TimerWheel::~TimerWheel() {
   const auto disarm = [](TimerList& list) {
@@ -49,9 +88,10 @@ void TimerWheel::arm(Timer& timer, Instant deadline) noexcept {
   if (timer.wheel_ != nullptr) timer.wheel_->cancel(timer);
   timer.wheel_ = this;
   timer.deadline_ = deadline;
-  timer.order_ = next_order_++;
+  timer.turn_ = std::max(deadline, advanced_to_);
+  timer.round_ = round_;
   ++armed_count_;
-  if (advancing_ && deadline <= advancing_to_) {
+  if (advancing_ && deadline <= advanced_to_) {
     timer.place_ = kLater;
     later_.push_back(timer);
   } else {
@@ -67,16 +107,20 @@ void TimerWheel::cancel(Timer& timer) noexcept {
   --armed_count_;
 }
 
-// The level is that of the highest group of six bits in which the deadline's tick differs from the current one.  So on
+// The level is that of the highest group of six bits in which the turn's tick differs from the current one.  So on
 // each level only slots behind the current one are occupied (on the lowest, also the current one), every timer of a
 // level is due before any of the next, and the first occupied slot of the lowest occupied level holds the earliest.
+//
+// A slot's list keeps the order of arming: those of one turn lie in one slot, whose list is moved down as it is, at the
+// moment from which on new ones are placed further down.
 void TimerWheel::place(Timer& timer) noexcept {
-  const std::uint64_t tick = std::max(tick_of(timer.deadline_), current_tick_);
+  const std::uint64_t tick = tick_of(timer.turn_);
   const std::uint64_t difference = tick ^ current_tick_;
   const std::size_t level = difference == 0 ? 0 : static_cast<std::size_t>(std::bit_width(difference) - 1) / kSlotBits;
   const std::size_t index = (tick >> (level * kSlotBits)) % kSlots;
   timer.place_ = static_cast<std::uint16_t>(level * kSlots + index);
   Slot& slot = slots_[timer.place_];
+  if (!slot.timers.empty() && timer.fires_before(*slot.timers.last)) slot.ordered = false;
   slot.timers.push_back(timer);
   slot.earliest = std::min(slot.earliest, timer.deadline_);
   occupied_[level] |= std::uint64_t{1} << index;
@@ -87,10 +131,25 @@ void TimerWheel::unlink(Timer& timer) noexcept {
   if (timer.place_ == kLater) return later_.remove(timer);
   Slot& slot = slots_[timer.place_];
   slot.timers.remove(timer);
+  if (slot.earliest == timer.deadline_) slot.earliest = kUnknown;
   if (slot.timers.empty()) {
     slot.earliest = kNever;
+    slot.ordered = true;
     occupied_[timer.place_ / kSlots] &= ~(std::uint64_t{1} << (timer.place_ % kSlots));
   }
+}
+
+void TimerWheel::Slot::bring_into_order() noexcept {
+  if (!ordered) timers.sort();
+  ordered = true;
+  searches = 0;
+}
+
+// To sort costs as much as some searches, and saves the next ones unless one is armed out of order meanwhile: so it is
+// done when as much has been spent on searches.
+void TimerWheel::Slot::find_earliest() noexcept {
+  if (!ordered && ++searches > kSearchesPerSort) bring_into_order();
+  earliest = ordered ? timers.first->deadline_ : timers.earliest_deadline();
 }
 
 bool TimerWheel::first_occupied(Occupied& found) const noexcept {
@@ -109,6 +168,7 @@ void TimerWheel::cascade(const Occupied& from) noexcept {
   Slot& slot = slots_[from.level * kSlots + from.slot];
   TimerList timers = std::exchange(slot.timers, {});
   slot.earliest = kNever;
+  slot.ordered = true;
   occupied_[from.level] &= ~(std::uint64_t{1} << from.slot);
   while (!timers.empty()) {
     Timer& timer = *timers.first;
@@ -117,30 +177,19 @@ void TimerWheel::cascade(const Occupied& from) noexcept {
   }
 }
 
-void TimerWheel::collect_due(const Occupied& from, Instant now) {
+void TimerWheel::collect_due(const Occupied& from, Instant now) noexcept {
   Slot& slot = slots_[from.level * kSlots + from.slot];
-  sorting_.clear();
-  for (Timer* timer = slot.timers.first; timer != nullptr; timer = timer->next_) {
-    if (timer->deadline_ <= now) sorting_.push_back(timer);
-  }
-  std::sort(sorting_.begin(), sorting_.end(), [](const Timer* a, const Timer* b) {
-    return std::pair(a->deadline_, a->order_) < std::pair(b->deadline_, b->order_);
-  });
-  for (Timer* timer : sorting_) {
-    unlink(*timer);
-    timer->place_ = kDue;
-    due_.push_back(*timer);
-  }
-  if (!slot.timers.empty()) {
-    slot.earliest = kNever;
-    for (Timer* timer = slot.timers.first; timer != nullptr; timer = timer->next_) {
-      slot.earliest = std::min(slot.earliest, timer->deadline_);
-    }
+  slot.bring_into_order();
+  while (!slot.timers.empty() && slot.timers.first->turn_ <= now) {
+    Timer& timer = *slot.timers.first;
+    unlink(timer);
+    timer.place_ = kDue;
+    due_.push_back(timer);
   }
 }
 
-void TimerWheel::fire_due() {
-  while (!due_.empty()) {
+void TimerWheel::fire_due(std::uint64_t fired_max) {
+  while (!due_.empty() && fired_ != fired_max) {
     Timer& timer = *due_.first;
     due_.remove(timer);
     timer.wheel_ = nullptr;
@@ -158,7 +207,9 @@ void TimerWheel::place_later() noexcept {
   }
 }
 
-std::size_t TimerWheel::advance(Instant now) {
+std::size_t TimerWheel::advance(Instant now, std::size_t limit) {
+  FLUXOR_CHECK(!advancing_, "a timer wheel is not advanced by a timer");
+  if (now < advanced_to_) return 0;
   struct Advancing {
     TimerWheel& wheel;
     ~Advancing() {
@@ -166,33 +217,40 @@ std::size_t TimerWheel::advance(Instant now) {
       wheel.place_later();
     }
   };
-  const std::uint64_t target = tick_of(now);
-  if (target < current_tick_) return 0;
   advancing_ = true;
-  advancing_to_ = now;
+  advanced_to_ = now;
+  ++round_;
   const Advancing done{*this};
 
   const std::uint64_t fired_before = fired_;
-  fire_due();  // left over when an on_timer threw
-  Occupied found;
-  while (first_occupied(found) && found.first_tick <= target) {
+  const std::uint64_t fired_max = fired_ + limit;  // without a limit: what it has passed already
+  const std::uint64_t target = tick_of(now);
+  for (;;) {
+    fire_due(fired_max);  // also what was left over
+    if (fired_ == fired_max) break;
+    Occupied found;
+    if (!first_occupied(found) || found.first_tick > target) {
+      current_tick_ = target;  // what is armed now lies as low as it can
+      break;
+    }
     current_tick_ = std::max(current_tick_, found.first_tick);
     if (found.level > 0) {
       cascade(found);
       continue;
     }
     collect_due(found, now);
-    if (due_.empty()) break;  // the current slot, and what is in it is due later within this tick
-    fire_due();
+    if (due_.empty()) break;  // the slot of `now`, and what is in it is due later within this tick
   }
-  current_tick_ = target;
   return static_cast<std::size_t>(fired_ - fired_before);
 }
 
 Instant TimerWheel::next_expiry() const noexcept {
   if (!due_.empty()) return due_.first->deadline_;
   Occupied found;
-  return first_occupied(found) ? slots_[found.level * kSlots + found.slot].earliest : kNever;
+  if (!first_occupied(found)) return kNever;
+  Slot& slot = slots_[found.level * kSlots + found.slot];
+  if (slot.earliest == kUnknown) slot.find_earliest();
+  return slot.earliest;
 }
 
 }  // namespace fluxor::runtime

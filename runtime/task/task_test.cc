@@ -196,17 +196,19 @@ TEST(Task, FreesEveryFrame) {
 
 TEST(Task, AllocatesNothingToStartSuspendResumeAndAwaitOnceItsFramesAreThere) {
   Gate gate;
-  const auto inner = [](Gate& wait) -> Task<int> {
-    co_await wait;
-    co_return co_await ready(1);
-  };
-  const auto outer = [&inner](Gate& wait) -> Task<int> {
-    const int first = co_await inner(wait);
-    co_return first + co_await inner(wait);
+  struct Steps {
+    static Task<int> inner(Gate& wait) {
+      co_await wait;
+      co_return co_await ready(1);
+    }
+    static Task<int> outer(Gate& wait) {
+      const int first = co_await inner(wait);
+      co_return first + co_await inner(wait);
+    }
   };
   int sum = 0;
   const auto run_once = [&] {
-    start(outer(gate), [&sum](Outcome<int> outcome) { sum += outcome.take(); });
+    start(Steps::outer(gate), [&sum](Outcome<int> outcome) { sum += outcome.take(); });
     gate.open();
     gate.open();
   };
