@@ -43,7 +43,7 @@ EventLoop::EventLoop(const EventLoopOptions& options, const Clock& clock, std::u
       work_(options.source_quantum),
       now_(clock.now()),
       last_io_(now_),
-      timers_(now_),
+      timers_(now_, &activity_),
       waiter_(options.wait, options.spin_polls) {}
 
 EventLoop::~EventLoop() = default;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <typeinfo>
 #include <utility>
 
 #include "runtime/base/check.h"
@@ -65,7 +66,8 @@ Instant TimerList::earliest_deadline() const noexcept {
   return earliest;
 }
 
-TimerWheel::TimerWheel(Instant start) : start_(start), advanced_to_(start) {}
+TimerWheel::TimerWheel(Instant start, LoopActivity* activity)
+    : start_(start), activity_(activity), advanced_to_(start) {}
 
 TimerWheel::~TimerWheel() {
   const auto disarm = [](TimerList& list) {
@@ -195,6 +197,7 @@ void TimerWheel::fire_due(std::uint64_t fired_max) {
     timer.wheel_ = nullptr;
     --armed_count_;
     ++fired_;
+    if (activity_ != nullptr) activity_->handle(typeid(timer));
     timer.on_timer();
   }
 }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "runtime/base/clock.h"
+#include "runtime/loop/loop_activity.h"
 
 namespace fluxor::runtime {
 
@@ -71,7 +72,8 @@ struct TimerList {
 //          ticks: the owner asks next_expiry() and sleeps until then.
 class TimerWheel {
  public:
-  explicit TimerWheel(Instant start);
+  // Tells `activity` of each timer that fires, unless it is null.
+  explicit TimerWheel(Instant start, LoopActivity* activity = nullptr);
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
   // Disarms whatever is armed still; nothing fires.
@@ -139,6 +141,7 @@ class TimerWheel {
   void place_later() noexcept;
 
   const Instant start_;
+  LoopActivity* const activity_;
   std::uint64_t current_tick_ = 0;
   Instant advanced_to_;
   std::uint64_t round_ = 0;
