@@ -2,86 +2,159 @@
 
 #include <benchmark/benchmark.h>
 
-#include <atomic>
+#include <array>
+#include <boost/lockfree/queue.hpp>
+#include <boost/lockfree/spsc_queue.hpp>
+#include <cstddef>
 #include <cstdint>
-#include <thread>
-#include <vector>
 
+#include "runtime/base/counter.h"
+#include "runtime/ring/bench_traffic.h"
 #include "runtime/ring/event.h"
 
 namespace fluxor::runtime {
 namespace {
 
-void put(RingBuffer<Event>& ring, std::uint64_t& sum) {
-  for (;;) {
-    auto claim = ring.try_next();
-    if (claim) {
-      claim->emplace([&sum] { ++sum; });
-      claim->publish();
-      return;
-    }
-    std::this_thread::yield();
+enum class For { spinner, sleeper };
+
+// Our ring.  For a sleeper it publishes as the loop's post does.
+template <typename Producers, For kFor = For::spinner>
+class Ring {
+ public:
+  explicit Ring(std::size_t capacity) : ring_(capacity) {}
+
+  bool send(std::uint64_t& sum) {
+    auto claim = ring_.try_next();
+    if (!claim) return false;
+    claim->emplace([&sum] { ++sum; });
+    publish(*claim);
+    return true;
   }
+  bool send_batch(std::uint64_t& sum) {
+    auto batch = ring_.try_next(kBatch);
+    if (!batch) return false;
+    for (std::size_t i = 0; i < kBatch; ++i) batch->emplace([&sum] { ++sum; });
+    publish(*batch);
+    return true;
+  }
+  std::size_t receive(Counter& handled) {
+    return ring_.consume(
+        [&handled](Event& event) {
+          handled.add();
+          event();
+        },
+        kTurn);
+  }
+
+ private:
+  template <typename Claim>
+  static void publish(Claim& claim) {
+    if constexpr (kFor == For::sleeper) {
+      claim.publish();
+    } else {
+      claim.publish_to_spinner();
+    }
+  }
+
+  RingBuffer<Event, Producers> ring_;
+};
+
+// An event as a queue that copies its elements can take it: as large as ours, and called the same way.
+struct PlainEvent {
+  void (*run)(PlainEvent& self);
+  std::array<std::uint64_t*, 6> payload;
+};
+static_assert(sizeof(PlainEvent) == sizeof(Event));
+
+PlainEvent plain_event(std::uint64_t& sum) {
+  return {[](PlainEvent& self) { ++*self.payload[0]; }, {&sum}};
 }
 
+// boost::lockfree, with one producer or many.
+template <typename Queue>
+class Boost {
+ public:
+  explicit Boost(std::size_t) {}
+
+  bool send(std::uint64_t& sum) { return queue_.push(plain_event(sum)); }
+  bool send_batch(std::uint64_t& sum) {
+    if (queue_.write_available() < kBatch) return false;
+    std::array<PlainEvent, kBatch> batch;
+    for (PlainEvent& event : batch) event = plain_event(sum);
+    queue_.push(batch.data(), batch.size());
+    return true;
+  }
+  std::size_t receive(Counter& handled) {
+    std::size_t count = 0;
+    while (count < kTurn && queue_.consume_one([&handled](PlainEvent& event) {
+      handled.add();
+      event.run(event);
+    })) {
+      ++count;
+    }
+    return count;
+  }
+
+ private:
+  Queue queue_;
+};
+using BoostQueue = Boost<boost::lockfree::queue<PlainEvent, boost::lockfree::capacity<kBenchCapacity>>>;
+using BoostSpsc = Boost<boost::lockfree::spsc_queue<PlainEvent, boost::lockfree::capacity<kBenchCapacity>>>;
+
+using Many = Ring<MultiProducer>;
+using ManyToASleeper = Ring<MultiProducer, For::sleeper>;
+using Single = Ring<SingleProducer>;
+
 // Question: what does one event cost from claim to consume, with nobody else on the ring?
+template <typename Channel>
 void BM_ClaimPublishConsume(benchmark::State& state) {
-  RingBuffer<Event> ring(1024);
+  Channel channel(kBenchCapacity);
   std::uint64_t sum = 0;
+  Counter handled;
   for (auto _ : state) {
-    put(ring, sum);
-    ring.consume([](Event& event) { event(); }, 1);
+    channel.send(sum);
+    channel.receive(handled);
   }
   benchmark::DoNotOptimize(sum);
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(BM_ClaimPublishConsume);
+BENCHMARK_TEMPLATE(BM_ClaimPublishConsume, Many);
+BENCHMARK_TEMPLATE(BM_ClaimPublishConsume, ManyToASleeper);
+BENCHMARK_TEMPLATE(BM_ClaimPublishConsume, Single);
+BENCHMARK_TEMPLATE(BM_ClaimPublishConsume, BoostQueue);
+BENCHMARK_TEMPLATE(BM_ClaimPublishConsume, BoostSpsc);
 
 // Question: how many events per second pass from n producers to one consumer, each on a thread of its own?
+template <typename Channel>
 void BM_ProducersToConsumer(benchmark::State& state) {
-  constexpr std::uint64_t kEvents = 1 << 20;
-  const auto producers = static_cast<std::uint64_t>(state.range(0));
-  for (auto _ : state) {
-    RingBuffer<Event> ring(4096);
-    std::uint64_t sum = 0;  // touched by the consumer only: events run there
-    std::vector<std::thread> threads;
-    for (std::uint64_t p = 0; p < producers; ++p) {
-      threads.emplace_back([&ring, &sum, producers] {
-        for (std::uint64_t i = 0; i < kEvents / producers; ++i) put(ring, sum);
-      });
-    }
-    std::uint64_t left = kEvents / producers * producers;  // NOLINT(clang-analyzer-core.DivideZero): Arg below
-    while (left != 0) left -= ring.consume([](Event& event) { event(); }, 256);
-    for (auto& thread : threads) thread.join();
-    benchmark::DoNotOptimize(sum);
-  }
-  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kEvents));
+  bench_producers<Channel>(state);
 }
-BENCHMARK(BM_ProducersToConsumer)->Arg(1)->Arg(3)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_TEMPLATE(BM_ProducersToConsumer, Many)->Arg(1)->Arg(3)->UseManualTime();
+BENCHMARK_TEMPLATE(BM_ProducersToConsumer, ManyToASleeper)->Arg(1)->Arg(3)->UseManualTime();
+BENCHMARK_TEMPLATE(BM_ProducersToConsumer, Single)->Arg(1)->UseManualTime();
+BENCHMARK_TEMPLATE(BM_ProducersToConsumer, BoostQueue)->Arg(1)->Arg(3)->UseManualTime();
+BENCHMARK_TEMPLATE(BM_ProducersToConsumer, BoostSpsc)->Arg(1)->UseManualTime();
+
+// Question: how many when they are claimed and published 64 at a time?
+template <typename Channel>
+void BM_ClaimsOf64(benchmark::State& state) {
+  bench_batches<Channel>(state);
+}
+BENCHMARK_TEMPLATE(BM_ClaimsOf64, Many)->UseManualTime();
+BENCHMARK_TEMPLATE(BM_ClaimsOf64, ManyToASleeper)->UseManualTime();
+BENCHMARK_TEMPLATE(BM_ClaimsOf64, Single)->UseManualTime();
+BENCHMARK_TEMPLATE(BM_ClaimsOf64, BoostSpsc)->UseManualTime();
 
 // Question: how long does one event take there and back between two spinning threads?
+template <typename Channel>
 void BM_PingPong(benchmark::State& state) {
-  RingBuffer<Event> there(1024);
-  RingBuffer<Event> back(1024);
-  std::atomic<bool> stop{false};
-  std::uint64_t pings = 0;
-  std::uint64_t pongs = 0;
-  std::thread peer([&] {
-    while (!stop.load(std::memory_order_relaxed)) {
-      if (there.consume([](Event& event) { event(); }, 1) == 1) put(back, pongs);
-    }
-  });
-  for (auto _ : state) {
-    put(there, pings);
-    while (back.consume([](Event& event) { event(); }, 1) == 0) {
-    }
-  }
-  stop = true;
-  peer.join();
-  benchmark::DoNotOptimize(pongs);
-  state.SetItemsProcessed(state.iterations());
+  bench_ping_pong<Channel>(state);
 }
-BENCHMARK(BM_PingPong)->UseRealTime();
+BENCHMARK_TEMPLATE(BM_PingPong, Many)->UseRealTime();
+BENCHMARK_TEMPLATE(BM_PingPong, ManyToASleeper)->UseRealTime();
+BENCHMARK_TEMPLATE(BM_PingPong, Single)->UseRealTime();
+BENCHMARK_TEMPLATE(BM_PingPong, BoostQueue)->UseRealTime();
+BENCHMARK_TEMPLATE(BM_PingPong, BoostSpsc)->UseRealTime();
 
 }  // namespace
 }  // namespace fluxor::runtime

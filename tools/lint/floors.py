@@ -30,6 +30,7 @@ SMALL_BOOST = ("asio", "assert", "config", "container", "core", "intrusive", "sy
 LIBRARIES = {
     **{f"boost/{name}": EVERYWHERE for name in SMALL_BOOST},
     "boost/": ("eventbus", "web", "observability", "services", "tools"),
+    "boost/lockfree": ("runtime/ring/ring_buffer_bench.cc",),
     "boost/beast": ("web", "services", "tools"),
     "boost/json": ("eventbus", "web", "observability", "services", "tools"),
     "openssl/": ("runtime/net", "eventbus/bridge", "web", "observability", "services", "tools"),
