@@ -146,10 +146,11 @@ void EventLoop::run_stage(Stage stage, std::size_t units_max, StageMeter* meter,
 
 void EventLoop::run_ring_stage() {
   if (ring_.has_published()) {
+    const std::uint64_t before = ring_events_.get();
     run_stage(
         Stage::ring, options_.stage_units_max, &ring_meter_, [this](std::size_t limit) { return run_ring(limit); },
         [this](std::size_t ran, Duration span) { ring_meter_.measured(ran, span); });
-    waiter_.reset();
+    waiter_.found(static_cast<std::size_t>(ring_events_.get() - before));
   }
   grant_room();
 }
@@ -244,7 +245,7 @@ bool EventLoop::wait_for_the_ring() {
 
 void EventLoop::do_io(Waiting waiting) {
   Duration timeout = Duration::zero();
-  const bool may_park = waiting == Waiting::yes && waiter_.may_park();
+  const bool may_park = waiting == Waiting::yes && options_.wait == WaitKind::adaptive;
   if (may_park) {
     parked_.store(true, std::memory_order_seq_cst);
     if (!has_work() && !ring_.drained() && !poller_->has_pending()) timeout = time_to_sleep();

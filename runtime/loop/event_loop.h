@@ -46,9 +46,9 @@ struct EventLoopOptions {
   // What one source of work may take before the other sources have theirs; see WorkQueue.
   Duration source_quantum = std::chrono::microseconds(100);
   WaitKind wait = WaitKind::adaptive;
-  std::size_t spin_polls = kAdaptivePolls;  // of WaitKind::adaptive, before the loop parks
-  WakeWatcher* watcher = nullptr;           // told when the loop has slept; outlives it
-  LoopFaults* faults = nullptr;             // of a simulation; outlives the loop
+  std::uint32_t spin_polls = Adaptive::kSpinPolls;  // of WaitKind::adaptive, before the loop parks
+  WakeWatcher* watcher = nullptr;                   // told when the loop has slept; outlives it
+  LoopFaults* faults = nullptr;                     // of a simulation; outlives the loop
 };
 
 // One thread of work: what other threads send (ring, control lane), what is ready here, what is due, what the kernel

@@ -68,6 +68,8 @@ class RingBuffer {
     }
 
     Sequence sequence() const noexcept { return sequence_; }
+    // Whether it can still be published: it has not been, nor moved from.
+    bool open() const noexcept { return slot_ != nullptr; }
 
     // Builds the event in its slot, once.  When the constructor throws, nothing was built.
     template <typename... Args>
@@ -270,6 +272,9 @@ class RingBuffer {
     while (T* value = batch.next()) handle(*value);
     return batch.freed();
   }
+
+  // The event in hand while a batch is gone through, else the next one.  Thread: the consumer's.
+  Sequence position() const noexcept { return next_; }
 
   // Whether take() would find something.  Thread: the consumer's.
   bool has_published() const noexcept { return slot(next_).state.load(std::memory_order_seq_cst) != State::empty; }
