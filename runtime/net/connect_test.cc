@@ -9,7 +9,7 @@
 
 #include "runtime/net/poller.h"
 #include "runtime/net/recording_handlers.h"
-#include "runtime/net/transport_under_test.h"
+#include "runtime/net/tested_transports.h"
 
 // Poller::connect() and the streams it makes.
 
@@ -41,7 +41,7 @@ class ConnectTest : public testing::TestWithParam<TransportKind> {
     for (int i = 0; i < 4; ++i) transport->poll_once({poller.get(), server_poller.get()});
   }
 
-  std::unique_ptr<TransportUnderTest> transport;
+  std::unique_ptr<TestedTransport> transport;
   std::unique_ptr<Poller> poller;
   std::unique_ptr<Poller> server_poller;
   std::unique_ptr<ListeningSocket> socket;

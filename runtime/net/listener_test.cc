@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "runtime/net/recording_handlers.h"
-#include "runtime/net/transport_under_test.h"
+#include "runtime/net/tested_transports.h"
 
 namespace fluxor::runtime {
 namespace {
@@ -39,7 +39,7 @@ class ListenerTest : public testing::TestWithParam<TransportKind> {
   }
   bool until(const std::function<bool()>& condition) { return transport->poll_until({poller.get()}, condition); }
 
-  std::unique_ptr<TransportUnderTest> transport;
+  std::unique_ptr<TestedTransport> transport;
   std::unique_ptr<Poller> poller;
   std::unique_ptr<Poller> client_poller;
   std::unique_ptr<ListeningSocket> socket;

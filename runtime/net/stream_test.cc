@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "runtime/net/recording_handlers.h"
-#include "runtime/net/transport_under_test.h"
+#include "runtime/net/tested_transports.h"
 
 namespace {
 std::atomic<std::size_t> largest_allocation{0};
@@ -79,7 +79,7 @@ class StreamTest : public testing::TestWithParam<TransportKind> {
     return poller->told() == told;
   }
 
-  std::unique_ptr<TransportUnderTest> transport;
+  std::unique_ptr<TestedTransport> transport;
   std::unique_ptr<Poller> poller;
   std::unique_ptr<Poller> peer_poller;
   StreamRecorder recorder;

@@ -1,4 +1,4 @@
-#include "runtime/net/transport_under_test.h"
+#include "runtime/net/tested_transports.h"
 
 #include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp
 #include <sys/socket.h>
@@ -20,7 +20,7 @@ void set_buffers(const Socket& socket, int bytes) {
   ::setsockopt(socket.descriptor(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 }
 
-class KernelTransport : public TransportUnderTest {
+class KernelTransport : public TestedTransport {
  public:
   std::unique_ptr<Poller> make_poller() override { return EpollPoller::create().value(); }
   Duration patience() const override { return std::chrono::milliseconds(1); }
@@ -96,7 +96,7 @@ class FixedDelay final : public NetworkModel {
   const Duration delay_;
 };
 
-class MemoryTransport final : public TransportUnderTest {
+class MemoryTransport final : public TestedTransport {
  public:
   explicit MemoryTransport(Duration delay) : model_(delay) {}
   std::unique_ptr<Poller> make_poller() override { return network_.make_poller(); }
@@ -119,7 +119,7 @@ class MemoryTransport final : public TransportUnderTest {
   MemoryNetwork network_{clock_, model_};
 };
 
-std::unique_ptr<TransportUnderTest> make_tcp6() {
+std::unique_ptr<TestedTransport> make_tcp6() {
   const Endpoint host = Endpoint::parse("::1", 0).value();
   if (!ListeningSocket::open(host, {})) return nullptr;
   return std::make_unique<TcpTransport>(host);
@@ -127,7 +127,7 @@ std::unique_ptr<TransportUnderTest> make_tcp6() {
 
 }  // namespace
 
-void TransportUnderTest::poll_once(const std::vector<Poller*>& pollers) {
+void TestedTransport::poll_once(const std::vector<Poller*>& pollers) {
   for (Poller* const poller : pollers) {
     pass_time();
     poller->wait(Duration::zero());
@@ -135,7 +135,7 @@ void TransportUnderTest::poll_once(const std::vector<Poller*>& pollers) {
   }
 }
 
-bool TransportUnderTest::poll_until(const std::vector<Poller*>& pollers, const std::function<bool()>& condition) {
+bool TestedTransport::poll_until(const std::vector<Poller*>& pollers, const std::function<bool()>& condition) {
   for (int i = 0; i < 10'000; ++i) {
     poll_once(pollers);
     if (condition()) return true;
@@ -147,18 +147,18 @@ bool TransportUnderTest::poll_until(const std::vector<Poller*>& pollers, const s
 std::vector<TransportKind> listening_transports() {
   return {
       {"Tcp4",
-       [] { return std::unique_ptr<TransportUnderTest>(new TcpTransport(Endpoint::parse("127.0.0.1", 0).value())); }},
+       [] { return std::unique_ptr<TestedTransport>(new TcpTransport(Endpoint::parse("127.0.0.1", 0).value())); }},
       {"Tcp6", make_tcp6},
-      {"Unix", [] { return std::unique_ptr<TransportUnderTest>(new UnixTransport); }},
-      {"Memory", [] { return std::unique_ptr<TransportUnderTest>(new MemoryTransport(Duration::zero())); }},
+      {"Unix", [] { return std::unique_ptr<TestedTransport>(new UnixTransport); }},
+      {"Memory", [] { return std::unique_ptr<TestedTransport>(new MemoryTransport(Duration::zero())); }},
       {"MemoryWithDelays",
-       [] { return std::unique_ptr<TransportUnderTest>(new MemoryTransport(std::chrono::milliseconds(3))); }},
+       [] { return std::unique_ptr<TestedTransport>(new MemoryTransport(std::chrono::milliseconds(3))); }},
   };
 }
 
 std::vector<TransportKind> all_transports() {
   auto all = listening_transports();
-  all.insert(all.begin(), {"SocketPair", [] { return std::unique_ptr<TransportUnderTest>(new SocketPairTransport); }});
+  all.insert(all.begin(), {"SocketPair", [] { return std::unique_ptr<TestedTransport>(new SocketPairTransport); }});
   return all;
 }
 

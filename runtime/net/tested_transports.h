@@ -19,12 +19,12 @@
 namespace fluxor::runtime {
 
 // A way for bytes to go, so that the same tests run over all there are.
-class TransportUnderTest {
+class TestedTransport {
  public:
-  TransportUnderTest() = default;
-  TransportUnderTest(const TransportUnderTest&) = delete;
-  TransportUnderTest& operator=(const TransportUnderTest&) = delete;
-  virtual ~TransportUnderTest() = default;
+  TestedTransport() = default;
+  TestedTransport(const TestedTransport&) = delete;
+  TestedTransport& operator=(const TestedTransport&) = delete;
+  virtual ~TestedTransport() = default;
 
   virtual std::unique_ptr<Poller> make_poller() = 0;
   // Two connected sockets.  With `buffer_bytes` what lies between them holds about that much, by far less than a
@@ -50,7 +50,7 @@ class TransportUnderTest {
 
 struct TransportKind {
   const char* name;
-  std::unique_ptr<TransportUnderTest> (*make)();  // null if this machine does not have it
+  std::unique_ptr<TestedTransport> (*make)();  // null if this machine does not have it
 };
 
 inline std::string name_of_transport(const testing::TestParamInfo<TransportKind>& info) { return info.param.name; }
