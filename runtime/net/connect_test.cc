@@ -111,6 +111,8 @@ TEST_P(ConnectTest, EndsItsHalfOnceItIsConnectedAndAllIsSent) {
   stream->write("all");
   stream->finish();
   ASSERT_TRUE(stream->start(recorder));
+  EXPECT_TRUE(until([&] { return recorder.connects == 1; }));
+  EXPECT_EQ(stream->unsent_bytes(), 0U) << "sent in the same turn";
   EXPECT_TRUE(until([&] { return server_recorder.ends == 1; }));
   EXPECT_EQ(server_recorder.used, "all");
   EXPECT_EQ(recorder.connects, 1);

@@ -255,6 +255,29 @@ TEST(EpollListener, FindsWhatWasLeftWhenItResumes) {
   EXPECT_EQ(poller->told(), told) << "what had been left is taken";
 }
 
+TEST(EpollListener, MayBeDestroyedWhileTheNewsOfWhatWasLeftWaits) {
+  auto poller = EpollPoller::create().value();
+  auto socket = ListeningSocket::open(Endpoint::parse("127.0.0.1", 0).value(), {}).value();
+  AcceptRecorder acceptor;
+  auto listener = poller->listen(socket, acceptor).value();
+  Pair pair = make_pair();
+  StreamRecorder recorder;
+  recorder.data = [&](std::string_view bytes) {
+    listener.reset();
+    return bytes.size();
+  };
+  auto stream = poller->adopt(std::move(pair.ours), {});
+  ASSERT_TRUE(stream->start(recorder));
+  send(pair.theirs, "x");  // first in line, so told first
+  auto clients = connect_many(socket.local_endpoint(), 1);
+  listener->pause();
+  listener->resume();
+  poll_once(*poller);
+  EXPECT_EQ(recorder.shown.size(), 1U);
+  EXPECT_TRUE(acceptor.accepted.empty());
+  EXPECT_EQ(poller->told(), 1U);
+}
+
 TEST(EpollPoller, IsWokenFromAnotherThreadWhileItWaits) {
   auto poller = EpollPoller::create().value();
   std::thread waker([&] { poller->wake(); });

@@ -396,6 +396,18 @@ TEST_F(MemoryNetworkTest, TellsNeitherEndOfALostConnection) {
   EXPECT_EQ(late_recorder.connects, 1) << "what connects later is as usual";
 }
 
+TEST_F(MemoryNetworkTest, HasNoRoomAgainOnceItIsLostThoughThePeerReadsWhatHadArrived) {
+  connect();
+  served->pause_reading();
+  stream->write(std::string(1500, 'x'));
+  settle();
+  network.lose(host(1), host(2));
+  served->resume_reading();
+  settle();
+  EXPECT_EQ(server_recorder.used.size(), 1000U);
+  EXPECT_EQ(stream->unsent_bytes(), 500U);
+}
+
 TEST_F(MemoryNetworkTest, LosesAWishToConnect) {
   listen();
   model.delay_now = 10ms;

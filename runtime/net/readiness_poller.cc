@@ -43,8 +43,8 @@ std::size_t ReadinessPoller::dispatch(std::size_t limit) {
 }
 
 std::size_t ReadinessPoller::run_later(std::size_t limit) {
-  // Asked for while these run: at the next dispatch(), so that nobody holds this one.
-  if (running_later_.empty()) running_later_.take_all(later_);
+  // Asked for while these run: in the next round, so that nobody holds this one.
+  running_later_.take_all(later_);
   std::size_t count = 0;
   while (!running_later_.empty() && count < limit) {
     ++told_;
