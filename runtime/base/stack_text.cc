@@ -60,7 +60,8 @@ void write_line(void* argument, const CodePlace& place) {
   line.add(function_name(place.function, lines.demangle, buffer));
   if (place.file != nullptr) {
     const std::string_view file = place.file;
-    line.add(" at ").add(file.substr(file.rfind('/') + 1)).add(":").add_decimal(place.line);
+    line.add(" at ").add(file.substr(file.rfind('/') + 1));
+    if (place.line != 0) line.add(":").add_decimal(place.line);  // the optimiser merged several
   }
   if (place.inlined) {
     line.add(" (inlined)");
