@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/base/check.h"
+#include "runtime/loop/loop_activity.h"
 
 namespace fluxor::web {
 namespace {
@@ -141,6 +142,8 @@ Connection::Next Connection::answer_request() {
 }
 
 Connection::Next Connection::run(const RouteEntry& route, std::optional<Permit> permit) {
+  // For whoever finds the loop held by the handler.  What a coroutine does after it has waited goes by no name.
+  const runtime::ActivityLabel label(context_.loop.activity(), route.pattern.c_str());
   Request& request = reader_->request();
   context_.counters.requests_running.add();
   if (const Handler::Plain* plain = route.handler.plain()) {

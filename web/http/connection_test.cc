@@ -69,6 +69,9 @@ class ConnectionTest : public testing::Test, protected ConnectionOwner {
       gatepost_.open();
       return Response::text(200, StaticBody{"opened"});
     });
+    routes.get("/label/:any", [this](Request&) { return Response::text(200, loop_.activity().label()); });
+    routes.get("/label-of-task",
+               [this](Request&) -> Task<Response> { co_return Response::text(200, loop_.activity().label()); });
     routes.get("/probe", [](Request&) { return Response::text(200, StaticBody{"alive"}); }, Admission::beside_gate);
     routes_ = *std::move(routes).build();
     context_ = std::make_unique<ConnectionContext>(loop_, options_, *routes_, gate_, counters_);
@@ -157,6 +160,13 @@ TEST_F(ConnectionTest, AnswersAndStaysOpen) {
   }
   EXPECT_EQ(counters_.responses_by_class[2].get(), 3U);
   EXPECT_FALSE(closed());
+}
+
+TEST_F(ConnectionTest, NamesTheRouteToWhoeverWatchesTheLoop) {
+  connect();
+  EXPECT_TRUE(exchange(get("/label/1")).ends_with("\r\n\r\n/label/:any"));
+  EXPECT_TRUE(exchange(get("/label-of-task")).ends_with("\r\n\r\n/label-of-task"));
+  EXPECT_EQ(loop_.activity().label(), nullptr);
 }
 
 TEST_F(ConnectionTest, TellsTheDateOfEachSecond) {
