@@ -78,6 +78,7 @@ std::vector<Sample> samples() {
       {"ready-threshold", "0.9", [](const C& c) { return c.ready_threshold == 0.9; }},
       {"log", "text", [](const C& c) { return c.log_format == LogFormat::text; }},
       {"log-level", "debug", [](const C& c) { return c.log_level == Severity::debug; }},
+      {"stall-threshold", "0", [](const C& c) { return c.stall_threshold == 0s; }},
       {"check-config", "true", [](const C& c) { return c.check_config; }},
   };
 }
@@ -194,6 +195,7 @@ TEST(LoadConfig, RefusesEveryOptionsWrongValueFromAllThreePlaces) {
       {"ready-threshold", {"0", "1.1", "90"}},
       {"log", {"xml", "JSON"}},
       {"log-level", {"trace", "warn", "3"}},
+      {"stall-threshold", {"-1", "never"}},
       {"check-config", {"yes", "1"}},
   };
   EXPECT_EQ(wrong.size(), samples().size());

@@ -8,6 +8,8 @@
 
 #include "observability/log/spdlog_sink.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/signal_stack.h"
+#include "runtime/loop/crash_handler.h"
 #include "services/server/config_loader.h"
 #include "services/server/server_process.h"
 #include "services/server/termination.h"
@@ -48,6 +50,8 @@ services::ExitCode run(const services::ServerConfig& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const runtime::SignalStack signal_stack;
+  runtime::install_crash_handler();
   try {
     const services::ConfigOutcome outcome = services::load_config(argc, argv, environ);
     if (const auto* print = std::get_if<services::PrintAndExit>(&outcome)) {

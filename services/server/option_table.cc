@@ -130,6 +130,8 @@ std::vector<Option> make_table() {
        choice<&C::log_format>(kLogFormats)},
       {"log-level", "Log", "LEVEL", "the least that is logged: debug, info, warning, error",
        std::string(severity_name(fallback.log_level)), choice<&C::log_level>(kLogLevels)},
+      {"stall-threshold", "Log", "TIME", "report an event loop that a handler holds for longer; 0 reports none",
+       time_text(fallback.stall_threshold), time<&C::stall_threshold>(0ms)},
 
       {"config", "This program", "FILE", "YAML file with more options", "none",
        setter<&C::config_file>(

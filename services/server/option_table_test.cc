@@ -30,8 +30,9 @@ TEST(OptionTable, HasEachNameOnceInKebabCase) {
 }
 
 TEST(OptionTable, HasTheNamesThatUsersWereTold) {
-  for (const char* name : {"port", "address", "loops", "drain-delay", "drain-timeout", "ready-threshold",
-                           "check-config", "max-ccu", "utilization", "config", "log", "log-level", "help", "version"}) {
+  for (const char* name :
+       {"port", "address", "loops", "drain-delay", "drain-timeout", "ready-threshold", "check-config", "max-ccu",
+        "utilization", "config", "log", "log-level", "stall-threshold", "help", "version"}) {
     EXPECT_NE(find_option(name), nullptr) << name;
   }
 }
@@ -45,7 +46,7 @@ TEST(OptionTable, ShowsTheDefaultThatHolds) {
     EXPECT_EQ(config, ServerConfig()) << option.name << " " << option.fallback;
     ++shown;
   }
-  EXPECT_EQ(shown, 16);
+  EXPECT_EQ(shown, 17);
 }
 
 TEST(EnvironmentName, IsTheNameInCapitals) {

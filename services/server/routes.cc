@@ -10,6 +10,7 @@
 #include <boost/json/value.hpp>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,6 +66,8 @@ Response status(const ServerFacts& facts) {
   body["capacity"] = facts.capacity.normal;
   body["rejected"] = facts.gate.refused();
   body["connections"] = http.connections_open;
+  const std::optional<std::uint64_t> stalls = facts.stalls();
+  body["stalls"] = stalls ? json::value(*stalls) : json::value(nullptr);
   json::object responses(&memory);
   for (std::size_t i = 2; i < http.responses_by_class.size(); ++i) {
     responses[std::to_string(i) + "xx"] = http.responses_by_class[i];

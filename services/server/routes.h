@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "observability/health/health.h"
@@ -24,6 +26,8 @@ struct ServerFacts {
   const web::CcuCapacity capacity;
   const runtime::Instant started;
   std::function<web::HttpStats()> http_stats;  // called on loops
+  // How often a loop was held for too long; nothing if nobody looks.  Called on loops.
+  std::function<std::optional<std::uint64_t>()> stalls;
 };
 
 // The endpoints of the server binary: /, /api/status, /api/echo, /live, /ready.

@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,8 +41,15 @@ class RoutesTest : public testing::Test {
   observability::Health health_{clock_, std::nullopt};
   web::Gate gate_{67};
   web::HttpStats http_stats_;
-  const ServerFacts facts_{
-      clock_, *group_, health_, gate_, *web::CcuCapacity::of(100, 67), clock_.now(), [this] { return http_stats_; }};
+  std::optional<std::uint64_t> stalls_;
+  const ServerFacts facts_{clock_,
+                           *group_,
+                           health_,
+                           gate_,
+                           *web::CcuCapacity::of(100, 67),
+                           clock_.now(),
+                           [this] { return http_stats_; },
+                           [this] { return stalls_; }};
   const std::shared_ptr<const web::RouteTable> routes_ = make_routes(facts_);
 };
 
@@ -79,6 +87,14 @@ TEST_F(RoutesTest, TellsItsStatusInFiguresThatMove) {
   EXPECT_EQ(status.at("event_loops").at(0).at("processed").to_number<int>(), 0);
   EXPECT_EQ(status.at("event_loops").at(1).at("processed").to_number<int>(), 1);
   EXPECT_EQ(status.at("event_loops").at(1).at("queue_length").to_number<int>(), 0);
+}
+
+TEST_F(RoutesTest, TellsHowOftenALoopWasHeldIfSomebodyLooks) {
+  EXPECT_TRUE(ask_json("/api/status").at("stalls").is_null());
+  stalls_ = 0;
+  EXPECT_EQ(ask_json("/api/status").at("stalls").to_number<int>(), 0);
+  stalls_ = 2;
+  EXPECT_EQ(ask_json("/api/status").at("stalls").to_number<int>(), 2);
 }
 
 TEST_F(RoutesTest, EchoesJson) {

@@ -37,6 +37,8 @@ struct ServerConfig {
   std::chrono::milliseconds drain_timeout{30'000};  // for requests in flight to end
   std::optional<double> ready_threshold;            // ratio of a utilisation from which on /ready says no; unset: none
 
+  std::chrono::milliseconds stall_threshold{1000};  // a loop held for longer is reported; 0: none is
+
   std::optional<observability::LogFormat> log_format;  // unset: text if standard error is a terminal, else json
   runtime::Severity log_level = runtime::Severity::info;
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -18,9 +19,12 @@
 #include "runtime/loop/cpu_count.h"
 #include "runtime/loop/event_loop.h"
 #include "runtime/loop/event_loop_group.h"
+#include "runtime/loop/stall_watch.h"
+#include "runtime/loop/watchdog.h"
 #include "runtime/net/descriptor_limit.h"
 #include "runtime/net/endpoint.h"
 #include "services/server/routes.h"
+#include "services/server/stall_log.h"
 #include "services/server/version.h"
 #include "web/admission/ccu_capacity.h"
 #include "web/admission/gate.h"
@@ -113,6 +117,33 @@ ExitCode give_up(web::HttpServer& http, runtime::LogSink& log, std::string_view 
   return ExitCode::left_behind;
 }
 
+// Null if it is switched off.
+std::unique_ptr<runtime::Watchdog> make_watchdog(const ServerConfig& config, const runtime::Clock& clock,
+                                                 runtime::LogSink& log) {
+  if (config.stall_threshold.count() == 0) return nullptr;
+  return std::make_unique<runtime::Watchdog>(runtime::WatchdogOptions{.threshold = config.stall_threshold}, clock,
+                                             [&log](const runtime::StallReport& report) { log_stall(log, report); });
+}
+
+// Has the loops of a group watched as long as it lives, if there is a watchdog.
+class Watch {
+ public:
+  Watch(runtime::Watchdog* watchdog, runtime::EventLoopGroup& group) : watchdog_(watchdog) {
+    if (watchdog_ == nullptr) return;
+    std::vector<runtime::EventLoop*> loops;
+    for (std::size_t i = 0; i < group.size(); ++i) loops.push_back(&group.at(i));
+    watchdog_->start(loops);
+  }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  ~Watch() {
+    if (watchdog_ != nullptr) watchdog_->stop();
+  }
+
+ private:
+  runtime::Watchdog* const watchdog_;
+};
+
 ExitCode drain(const ServerConfig& config, const runtime::Clock& clock, runtime::LogSink& log, Termination& termination,
                observability::Health& health, web::HttpServer& http) {
   health.enter(observability::Phase::draining);
@@ -149,19 +180,31 @@ ExitCode serve(const ServerConfig& config, const runtime::Clock& clock, runtime:
   const auto capacity = web::CcuCapacity::of(config.max_ccu, config.utilization);
   if (!capacity) return cannot_start("--max-ccu and --utilization admit nobody");
 
+  std::unique_ptr<runtime::Watchdog> watchdog = make_watchdog(config, clock, log);
   auto group = runtime::EventLoopGroup::create(
-      {.loops = loops, .ring_capacity = config.ring_capacity}, clock,
+      {.loops = loops, .ring_capacity = config.ring_capacity, .watcher = watchdog.get()}, clock,
       [&log](runtime::EventLoop& loop, const std::exception_ptr& failure) { log_failure(log, loop, failure); });
   if (!group) return cannot_start("cannot make " + std::to_string(loops) + " event loops: " + group.error().message());
 
   web::Gate gate(capacity->normal);
   observability::Health health(clock, config.ready_threshold);
   std::unique_ptr<web::HttpServer> http;
-  const ServerFacts facts{clock, **group, health, gate, *capacity, started, [&http] { return http->stats(); }};
+  const ServerFacts facts{clock,
+                          **group,
+                          health,
+                          gate,
+                          *capacity,
+                          started,
+                          [&http] { return http->stats(); },
+                          [dog = watchdog.get()]() -> std::optional<std::uint64_t> {
+                            if (dog == nullptr) return std::nullopt;
+                            return dog->stats().stalls;
+                          }};
   http = std::make_unique<web::HttpServer>(**group, http_options(config, *connections), make_routes(facts), gate, log);
   if (const auto started = (*group)->start(); !started) {
     return cannot_start("cannot start " + std::to_string(loops) + " event loops: " + started.error().message());
   }
+  const Watch watch(watchdog.get(), **group);
   if (const auto listening = listen(*http, config); !listening) {
     (*group)->stop();
     return cannot_start("cannot listen on " + (config.address.empty() ? "port" : config.address + " port") + " " +
@@ -183,6 +226,7 @@ ExitCode serve(const ServerConfig& config, const runtime::Clock& clock, runtime:
     // to objects it may be using.
     static_cast<void>((*group).release());
     static_cast<void>(http.release());
+    static_cast<void>(watchdog.release());  // the loops tell it when they wake up
     return code;
   }
   (*group)->stop();

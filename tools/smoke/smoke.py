@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The checks of smoke.sh.  Waiting is polling with a bound: no check sleeps for a fixed time and hopes."""
 
+import ctypes
 import json
+import os
 import re
 import signal
 import socket
@@ -13,6 +15,8 @@ import time
 ANSWER_SECONDS = 10  # for an answer, a line or a close that should come at once
 START_SECONDS = 30  # until the server listens
 END_SECONDS = 20  # from SIGTERM to the end: less than --drain-timeout, which nothing here should need
+
+SYS_TGKILL = 234  # on amd64
 
 
 class Failed(Exception):
@@ -177,6 +181,7 @@ def answers_status(server):
     body = response.json()
     expect(body.get("status") == "ok", f"status is not ok: {body}")
     expect(abs(float(body.get("time", 0)) - time.time()) < 60, f"time is not now: {body}")
+    expect(isinstance(body.get("stalls"), int), f"it does not count stalls: {body}")
 
 
 def echoes_json(server):
@@ -327,6 +332,35 @@ def finishes_what_is_in_flight_at_sigterm(server):
     expect(status == 0, f"exit status {status}; standard error ends with {server.lines[-5:]}")
 
 
+def loop_thread(server):
+    """The kernel's number of the thread of an event loop."""
+    tasks = f"/proc/{server.process.pid}/task"
+    for task in os.listdir(tasks):
+        with open(f"{tasks}/{task}/comm", encoding="ascii") as file:
+            if file.read().startswith("fluxor-loop"):
+                return int(task)
+    raise Failed("there is no thread called fluxor-loop")
+
+
+def a_crash_names_the_loop_and_the_stack(server):
+    other = Server([server.binary, "--port=0", "--address=127.0.0.1", "--loops=1"])
+    try:
+        poll(other.listening, START_SECONDS, "a second server")
+        ctypes.CDLL(None).syscall(SYS_TGKILL, other.process.pid, loop_thread(other), signal.SIGABRT)
+        poll(other.ended, END_SECONDS, "the end after SIGABRT")
+        other.reader.join(ANSWER_SECONDS)
+        text = "\n".join(other.lines)
+        expect(other.process.returncode == -signal.SIGABRT, f"it ended with {other.process.returncode}")
+        expect(re.search(r"^fluxor: SIGABRT from process \d+ in thread \d+$", text, re.M), f"no signal: {text}")
+        expect(re.search(r"^on event loop 0, stage ", text, re.M), f"no loop: {text}")
+        expect(re.search(r"^#\d+ .*\bfluxor::runtime::EventLoop::.*\(/.*\+0x[0-9a-f]+\)$", text, re.M),
+               f"no function of the loop: {text}")
+    finally:
+        if not other.ended():
+            other.process.kill()
+        other.process.wait()
+
+
 CHECKS = (
     answers_get_root,
     answers_status,
@@ -343,6 +377,7 @@ CHECKS = (
     a_port_that_is_no_number_refuses_to_start,
     an_unknown_flag_refuses_to_start,
     help_and_version_are_answered,
+    a_crash_names_the_loop_and_the_stack,
     finishes_what_is_in_flight_at_sigterm,  # the last: it ends the server
 )
 

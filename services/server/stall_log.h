@@ -1,0 +1,16 @@
+#pragma once
+
+#include "runtime/base/log.h"
+#include "runtime/loop/stall_watch.h"
+
+namespace fluxor::services {
+
+// Writes what a watchdog reports as one line:
+//
+//   warn  an event loop is held loop=1 stage=I/O label=/price held=1s stack="#0 read_price at price.cc:12 (…)\n#1 …"
+//   info  an event loop goes on loop=1 stage=I/O label=/price held=3250ms
+//
+// Thread:  any.
+void log_stall(runtime::LogSink& log, const runtime::StallReport& report);
+
+}  // namespace fluxor::services
