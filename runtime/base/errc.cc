@@ -16,6 +16,7 @@ class RuntimeCategory final : public boost::system::error_category {
       case Errc::timeout: return "timeout: it did not happen in time";
       case Errc::not_found: return "not found";
       case Errc::invalid: return "invalid";
+      case Errc::try_again: return "try again: there was no answer";
     }
     return "unknown error " + std::to_string(value);
   }

@@ -13,6 +13,7 @@ enum class Errc {
   timeout = 4,     // it did not happen in time; it may still happen
   not_found = 5,   // nothing has that name
   invalid = 6,     // the request itself makes no sense
+  try_again = 7,   // whoever knows did not answer; the same request may succeed later
 };
 
 const boost::system::error_category& runtime_category() noexcept;
