@@ -106,6 +106,8 @@ void EventLoop::turn(Waiting waiting) {
   } else if (waiting == Waiting::no || poller_->has_pending() || !wait_for_the_ring()) {
     do_io(waiting);
   }
+  // Also after a turn in vain: a loop that spins for events is not one that is held.
+  activity_.enter(Stage::idle);
   turns_.add();
   publish_stats();
 }

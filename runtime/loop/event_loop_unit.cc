@@ -28,6 +28,7 @@ bool EventLoop::run_unit() {
     } else if (entered++ < kUnitStages) {
       enter_next_stage();
     } else {
+      activity_.enter(Stage::idle);
       publish_stats();
       return false;
     }

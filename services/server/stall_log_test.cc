@@ -105,7 +105,7 @@ class HeldServerTest : public testing::Test {
     group = runtime::EventLoopGroup::create({.loops = 2, .watcher = &watchdog}, clock, nullptr).value();
     server = std::make_unique<web::HttpServer>(*group, web::HttpOptions(), std::move(routes).build().value(), gate,
                                                ignored_log);
-    group->start();
+    group->start().value();
     ASSERT_TRUE(server->start(runtime::Endpoint::any_v4(0)));
     const std::array<runtime::EventLoop*, 2> loops{&group->at(0), &group->at(1)};
     watchdog.start(loops);
