@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <new>
 #include <set>
 #include <thread>
 #include <vector>
 
+#include "runtime/testing/allocation_limit.h"
 #include "runtime/testing/allocations.h"
 
 namespace fluxor::runtime {
@@ -18,6 +20,25 @@ TEST(FramePool, AllocatesOnceForATaskThatIsStartedAgainAndAgainUnlessFramesAreWa
     for (int i = 0; i < 100'000; ++i) free_frame(allocate_frame(500), 500);
   });
   EXPECT_EQ(seen.count, kRecyclesFrames ? 0U : 100'000U);
+}
+
+TEST(FramePool, KeepsNoFrameOver2KiB) {
+  for (const std::size_t bytes : {std::size_t{2048}, std::size_t{2049}}) {
+    free_frame(allocate_frame(bytes), bytes);
+    const Allocations seen = allocations_of([bytes] { free_frame(allocate_frame(bytes), bytes); });
+    EXPECT_EQ(seen.count, bytes > 2048 || !kRecyclesFrames ? 1U : 0U) << bytes;
+    EXPECT_EQ(seen.releases, seen.count);
+  }
+}
+
+TEST(FramePool, ThrowsAndCountsNoFrameWhenMemoryRunsOut) {
+  free_frame(allocate_frame(100), 100);
+  const std::uint64_t before = live_frames();
+  {
+    const AllocationLimit limit(10'000);
+    EXPECT_THROW(static_cast<void>(allocate_frame(20'000)), std::bad_alloc);
+  }
+  EXPECT_EQ(live_frames(), before);
 }
 
 TEST(FramePool, KeepsAtMostAMebibyteOfIdleFrames) {

@@ -54,7 +54,47 @@ TEST(Sleep, SleepsForeverWhenItsEndIsBeyondTheEndOfTime) {
   EXPECT_TRUE(woke);
 }
 
-TEST(SleepDeathTest, StopsATaskThatIsOnNoLoop) { EXPECT_DEATH(sleep_for(1ms), "a task sleeps on an event loop"); }
+// Else a task that sleeps in a loop, for no time, would hold the event loop.
+TEST(Sleep, LetsOthersRunAlthoughItsDeadlineHasPassed) {
+  ManualClock clock;
+  EventLoop loop({}, clock, EpollPoller::create().value(), nullptr);
+  std::vector<int> order;
+  const auto body = [](Instant deadline, std::vector<int>& log) -> Task<> {
+    log.push_back(1);
+    co_await sleep_until(deadline);
+    log.push_back(3);
+  };
+  ASSERT_TRUE(loop.post([&] {
+    start(body(clock.now() - 1s, order), [](Outcome<void>) {});
+    order.push_back(2);
+  }));
+  loop.run_until_idle();
+  EXPECT_EQ(order, (std::vector{1, 2, 3}));
+}
+
+TEST(Sleep, GoesOnInTheOrderOfDeadlines) {
+  ManualClock clock;
+  EventLoop loop({}, clock, EpollPoller::create().value(), nullptr);
+  std::vector<int> order;
+  const auto body = [](Duration duration, int id, std::vector<int>& log) -> Task<> {
+    co_await sleep_for(duration);
+    log.push_back(id);
+  };
+  ASSERT_TRUE(loop.post([&] {
+    start(body(30ms, 3, order), [](Outcome<void>) {});
+    start(body(10ms, 1, order), [](Outcome<void>) {});
+    start(body(20ms, 2, order), [](Outcome<void>) {});
+  }));
+  loop.run_until_idle();
+  clock.advance(1s);
+  loop.run_until_idle();
+  EXPECT_EQ(order, (std::vector{1, 2, 3}));
+}
+
+TEST(SleepDeathTest, StopsATaskThatIsOnNoLoop) {
+  EXPECT_DEATH(sleep_for(1ms), "a task sleeps on an event loop");
+  EXPECT_DEATH(sleep_until(Instant()), "a task sleeps on an event loop");
+}
 
 }  // namespace
 }  // namespace fluxor::runtime

@@ -76,6 +76,24 @@ TEST(Task, HandsWhatItThrowsToTheAwaiter) {
   EXPECT_EQ(result, "caught inner");
 }
 
+TEST(Task, TellsAValueFromAFailure) {
+  start(ready(1), [](const Outcome<int>& outcome) {
+    EXPECT_TRUE(outcome.has_value());
+    EXPECT_EQ(outcome.failure(), nullptr);
+  });
+  start(fails("boom"), [](Outcome<std::string> outcome) { EXPECT_THROW(outcome.take(), std::runtime_error); });
+}
+
+TEST(Task, MovesIntoAnotherThatHasNotStarted) {
+  const std::uint64_t before = live_frames();
+  Task<int> task = ready(1);
+  task = ready(2);
+  EXPECT_EQ(live_frames(), before + 1);
+  int result = 0;
+  start(std::move(task), [&result](Outcome<int> outcome) { result = outcome.take(); });
+  EXPECT_EQ(result, 2);
+}
+
 TEST(Task, ReportsAnExceptionThatNobodyCaught) {
   std::exception_ptr failure;
   start(fails("boom"), [&failure](Outcome<std::string> outcome) {
@@ -170,6 +188,22 @@ TEST(TaskDeathTest, StopsWhenATaskIsAwaitedAgainAfterItsEnd) {
   const auto awaits = [](Task<int>& awaited) -> Task<> { co_await std::move(awaited); };
   start(awaits(task), [](Outcome<void>) {});
   EXPECT_DEATH(start(awaits(task), [](Outcome<void>) {}), "a task is awaited once");
+}
+
+TEST(TaskDeathTest, StopsWhenATaskIsAwaitedThatWasMovedAway) {
+  Task<int> task = ready(1);
+  const Task<int> elsewhere = std::move(task);
+  const auto awaits = [](Task<int>& awaited) -> Task<> { co_await std::move(awaited); };
+  EXPECT_DEATH(start(awaits(task), [](Outcome<void>) {}), "a task is awaited once");
+}
+
+TEST(TaskDeathTest, StopsWhenAnOutcomeIsTakenThatIsNotThereYet) {
+  EXPECT_DEATH(Outcome<int>().take(), "an outcome is taken after the task has ended");
+  EXPECT_DEATH(Outcome<void>().take(), "an outcome is taken after the task has ended");
+}
+
+TEST(TaskDeathTest, EndsTheProcessWhenWhoHearsOfTheEndThrows) {
+  EXPECT_DEATH(start(ready(1), [](Outcome<int>) { throw std::runtime_error("not allowed"); }), "not allowed");
 }
 
 TEST(TaskDeathTest, StopsWhenAStartedTaskIsDestroyedBeforeItsEnd) {
