@@ -4,11 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
-#include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -17,22 +15,8 @@
 
 #include "runtime/net/recording_handlers.h"
 #include "runtime/net/tested_transports.h"
-
-namespace {
-std::atomic<std::size_t> largest_allocation{0};
-std::atomic<std::size_t> allocation_max{~std::size_t{0}};  // larger ones fail
-}  // namespace
-
-#ifndef __clang_analyzer__  // it believes that all these leak
-void* operator new(std::size_t bytes) {
-  largest_allocation = std::max(largest_allocation.load(), bytes);
-  void* memory = bytes > allocation_max ? nullptr : std::malloc(bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-#endif
+#include "runtime/testing/allocation_limit.h"
+#include "runtime/testing/allocations.h"
 
 namespace fluxor::runtime {
 namespace {
@@ -405,7 +389,7 @@ TEST_P(StreamTest, KeepsItsMemoryWhileTheUnsentBytesNeverRunOut) {
   ASSERT_TRUE(until_both([&] { return stream->unsent_bytes() < 20'000; }));
   std::size_t written = 0;
   peer_recorder.used.reserve(8 * kMillion);
-  largest_allocation = 0;
+  const AllocationWatch watch;
   while (written < 3 * kMillion) {
     while (stream->unsent_bytes() < 20'000) {
       stream->write(line);
@@ -414,7 +398,7 @@ TEST_P(StreamTest, KeepsItsMemoryWhileTheUnsentBytesNeverRunOut) {
     transport->poll_once({poller.get(), peer_poller.get()});
     peer_recorder.shown.clear();
   }
-  EXPECT_LT(largest_allocation, 300'000U);
+  EXPECT_LT(watch.so_far().largest, 300'000U);
 }
 
 // Closing and breaking.
@@ -510,9 +494,10 @@ TEST_P(StreamTest, NoticesAResetWhileItHasBytesUnsent) {
 TEST_P(StreamTest, ClosesWhenThereIsNoMemoryForWhatTheKernelDoesNotTake) {
   open(kSmall);
   const std::string bytes(kMillion, 'x');
-  allocation_max = 100'000;
-  EXPECT_EQ(stream->write(bytes), WriteState::flowing);
-  allocation_max = ~std::size_t{0};
+  {
+    const AllocationLimit limit(100'000);
+    EXPECT_EQ(stream->write(bytes), WriteState::flowing);
+  }
   EXPECT_EQ(stream->write("this would leave a gap"), WriteState::flowing);
   EXPECT_TRUE(until_both([&] { return recorder.closes.size() == 1 && peer_recorder.ends == 1; }));
   EXPECT_EQ(recorder.closes[0], boost::system::errc::not_enough_memory);
@@ -521,13 +506,14 @@ TEST_P(StreamTest, ClosesWhenThereIsNoMemoryForWhatTheKernelDoesNotTake) {
 
 TEST_P(StreamTest, ClosesWhenThereIsNoMemoryForWhatTheHandlerLeft) {
   open();
-  recorder.data = [](std::string_view) {
-    allocation_max = 1000;
+  std::optional<AllocationLimit> limit;
+  recorder.data = [&limit](std::string_view) {
+    limit.emplace(1000);
     return std::size_t{1};
   };
   peer->write(std::string(2000, 'x'));
   EXPECT_TRUE(until([&] {
-    allocation_max = ~std::size_t{0};
+    limit.reset();
     return recorder.closes.size() == 1;
   }));
   EXPECT_EQ(recorder.closes[0], boost::system::errc::not_enough_memory);
