@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "runtime/loop/loop_activity.h"
+#include "runtime/net/endpoint.h"
 #include "runtime/net/epoll_poller.h"
 #include "runtime/net/listener.h"
 #include "runtime/net/listening_socket.h"
@@ -92,6 +94,7 @@ class StallWatchTest : public testing::Test {
     for (EventLoop* each : loops) each->activity().begin(each == &loop ? kThread : 0);
     ASSERT_TRUE(loop.post(Slow{&during}));
     loop.run_turn();
+    loop.run_turn();  // it goes on
   }
 
   ManualClock clock;
@@ -265,14 +268,28 @@ TEST_F(StallWatchTest, IsToldByALoopThatWasGoingToSleepAndDidNot) {
   TestPoller& poller = *made;
   EventLoop loop({.watcher = &watcher}, clock, std::move(made), nullptr);
   poller.sleep = [] { ADD_FAILURE() << "it has more to do"; };
+  bool was_parked = false;
   poller.has_more = [&] {
     if (!loop.parked()) return false;
+    was_parked = true;
     watcher.sleep();
     loop.stop();
     return true;
   };
   loop.run();
+  EXPECT_TRUE(was_parked);
   EXPECT_EQ(watcher.told, 1);
+}
+
+// A loop that spins instead of sleeping has turns that find nothing.
+TEST_F(StallWatchTest, SeesNoStallInALoopThatHasNothingToDoAndDoesNotSleep) {
+  make_watch();
+  first.activity().begin(kThread);
+  for (int i = 0; i < 20; ++i) {
+    look_after(250ms);
+    first.run_turn();
+  }
+  EXPECT_TRUE(reports.empty());
 }
 
 TEST_F(StallWatchTest, GoesOnWhenAReportThrows) {
