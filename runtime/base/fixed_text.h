@@ -20,8 +20,7 @@ class FixedText {
  public:
   FixedText& add(std::string_view text) noexcept {
     const std::size_t count = std::min(text.size(), N - size_);
-    std::copy_n(text.data(), count, text_.data() + size_);
-    size_ += count;
+    size_ += text.copy(text_.data() + size_, count);
     return *this;
   }
   template <std::integral T>

@@ -3,7 +3,6 @@
 #include <absl/debugging/internal/demangle.h>
 #include <cxxabi.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <memory>
@@ -31,9 +30,7 @@ std::string_view demangle_in_full(const char* mangled, std::span<char> buffer) {
   const std::unique_ptr<char, decltype(&std::free)> name(abi::__cxa_demangle(mangled, nullptr, nullptr, &status),
                                                          &std::free);
   const std::string_view text = name == nullptr ? "" : name.get();
-  const std::size_t size = std::min(text.size(), buffer.size());
-  std::copy_n(text.data(), size, buffer.data());
-  return {buffer.data(), size};
+  return {buffer.data(), text.copy(buffer.data(), buffer.size())};
 }
 
 // A C function keeps its name; without the prefix, `f` would be demangled as the type float.
@@ -90,9 +87,11 @@ void for_each_line(std::uintptr_t address, std::size_t& number, void (*write)(vo
 std::string_view short_type_name(const std::type_info& type, std::span<char> buffer) noexcept {
   // As a symbol, the name of its name: that is the form the demangler knows.
   FixedText<1024> symbol;
-  symbol.add("_ZTS").add(type.name()).add({"", 1});
-  const bool fits = symbol.view().back() == '\0';
-  const std::string_view readable = fits ? demangle_briefly(symbol.view().data(), buffer) : std::string_view();
+  const char end = '\0';
+  symbol.add("_ZTS").add(type.name()).add({&end, 1});
+  const char* const whole = symbol.view().data();  // NOLINT(bugprone-suspicious-stringview-data-usage): if it ends so
+  const bool fits = symbol.view().back() == end;
+  const std::string_view readable = fits ? demangle_briefly(whole, buffer) : std::string_view();
   return readable.empty() ? type.name() : readable;
 }
 

@@ -4,6 +4,8 @@
 #include <ucontext.h>
 #include <unwind.h>
 
+#include <bit>
+
 namespace fluxor::runtime {
 namespace {
 
@@ -26,7 +28,7 @@ _Unwind_Reason_Code step(_Unwind_Context* frame, void* argument) {
 
 bool is_code_of_a_binary(std::uintptr_t address) noexcept {
   dl_find_object found;  // takes no lock, other than dladdr
-  return ::_dl_find_object(reinterpret_cast<void*>(address), &found) == 0;
+  return ::_dl_find_object(std::bit_cast<void*>(address), &found) == 0;
 }
 
 }  // namespace
@@ -44,7 +46,7 @@ void for_each_interrupted_frame(const void* signal_context, bool (*visit)(void* 
   }
   // The unwinder would read instructions there.  If it was a call that led there, where it returns to is on the stack.
   if (!visit(argument, interrupted)) return;
-  const std::uintptr_t caller = *reinterpret_cast<const std::uintptr_t*>(registers[REG_RSP]);
+  const std::uintptr_t caller = *std::bit_cast<const std::uintptr_t*>(registers[REG_RSP]);
   if (is_code_of_a_binary(caller)) visit(argument, caller - 1);
 }
 

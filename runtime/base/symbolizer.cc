@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <bit>
 
 namespace fluxor::runtime {
 namespace {
@@ -61,7 +62,7 @@ void for_each_place(std::uintptr_t address, void (*visit)(void* argument, const 
 
 CodeOffset::CodeOffset(std::uintptr_t address) noexcept : offset_(address) {
   dl_find_object found;
-  if (::_dl_find_object(reinterpret_cast<void*>(address), &found) != 0) return;
+  if (::_dl_find_object(std::bit_cast<void*>(address), &found) != 0) return;
   offset_ = address - found.dlfo_link_map->l_addr;
   file_ = found.dlfo_link_map->l_name;
   if (*file_ != '\0') return;
