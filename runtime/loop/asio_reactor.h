@@ -24,7 +24,8 @@ class AsioReactor {
   // Runs what is ready, without waiting; at most kPollBudget handlers, so that those which start each other do not hold
   // the loop.  What a handler throws passes through, the rest waits for the next call.
   void poll();
-  // Waits until one handler has run, the poller has something, or `timeout` has passed.
+  // Waits until one handler has run, the poller has something, or `timeout` has passed, to the nanosecond as far as the
+  // kernel can: Asio itself counts what it waits for in milliseconds.
   void wait(Duration timeout);
 
   // How many handlers have run since it was made, our own watch left out.
@@ -34,6 +35,7 @@ class AsioReactor {
   static constexpr int kPollBudget = 256;
 
   void watch();
+  void set_alarm(Duration timeout) noexcept;
   // Runs at most one handler; whether it is worth trying again.
   template <typename RunOne>
   bool counted(RunOne&& run_one);
@@ -42,7 +44,10 @@ class AsioReactor {
   // Without outstanding work a context stops, and stays stopped.
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::posix::stream_descriptor poller_;
+  boost::asio::posix::stream_descriptor alarm_;  // a timerfd
   bool watching_ = false;
+  bool watching_alarm_ = false;
+  bool alarm_set_ = false;
   std::uint64_t ran_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "runtime/loop/event_loop.h"
 
 #include <benchmark/benchmark.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -158,6 +159,37 @@ void BM_WakeUpOfASpinningLoop(benchmark::State& state) {
   report(state, samples);
 }
 BENCHMARK(BM_WakeUpOfASpinningLoop)->UseManualTime()->Iterations(3000)->Unit(benchmark::kMicrosecond);
+
+Duration cpu_time() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto of = [](const timeval& time) {
+    return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+  };
+  return of(usage.ru_utime) + of(usage.ru_stime);
+}
+
+// Question: what do 16 idle loops cost, in percent of a core, and how long does one take to wake up then?
+void BM_SixteenIdleLoops(benchmark::State& state) {
+  const SystemClock clock;
+  auto group = make_group(16, WaitKind::adaptive, clock);
+  std::this_thread::sleep_for(50ms);
+  std::vector<Duration> samples;
+  Duration used{0};
+  Duration passed{0};
+  for (auto _ : state) {
+    const Duration cpu_before = cpu_time();
+    const Instant begin = clock.now();
+    std::this_thread::sleep_for(20ms);
+    passed += clock.now() - begin;
+    used += cpu_time() - cpu_before;
+    samples.push_back(post_and_wait(group->next(), clock));
+    state.SetIterationTime(std::chrono::duration<double>(samples.back()).count());
+  }
+  report(state, samples);
+  state.counters["cpu_percent"] = 100 * static_cast<double>(used.count()) / static_cast<double>(passed.count());
+}
+BENCHMARK(BM_SixteenIdleLoops)->UseManualTime()->Iterations(500)->Unit(benchmark::kMicrosecond);
 
 class Source final : public WorkSource {
  public:
