@@ -11,8 +11,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
-#include <optional>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace fluxor::runtime {
@@ -230,8 +231,8 @@ TEST_F(UnixListeningSocketTest, LeavesAFileThatIsNoLongerItsOwn) {
 }
 
 TEST_F(UnixListeningSocketTest, KeepsItsFileWhenItMoves) {
-  std::optional<ListeningSocket> first(open().value());
-  std::optional<ListeningSocket> second(std::move(first));
+  auto first = std::make_unique<ListeningSocket>(open().value());
+  auto second = std::make_unique<ListeningSocket>(std::move(*first));
   first.reset();
   EXPECT_TRUE(exists());
   second.reset();
