@@ -34,8 +34,10 @@ class Source final : public WorkSource {
     --units;
     ++done;
     time_ += cost;
-    during();
-    return units == 0 ? More::no : More::yes;
+    const More more = units == 0 ? More::no : More::yes;
+    const std::function<void()> call = during;
+    call();  // perhaps destroys us
+    return more;
   }
   Duration& time_;
 };

@@ -133,13 +133,15 @@ void SimGroup::release_held(bool all) noexcept {
 }
 
 Instant SimGroup::next_due() const noexcept {
-  Instant next = network_.next_due();
+  // What is due waits for a loop that runs: a timer for its own, bytes for any.
+  Instant next = kNever;
+  Instant first_runs = kNever;
   for (const SimLoop& sim : loops_) {
-    // What is due on a loop that does not run waits for it to run.
     next = std::min(next, std::max(sim.loop->next_expiry(), sim.stalled_until));
     if (sim.stalled_until > clock_.now()) next = std::min(next, sim.stalled_until);
+    first_runs = std::min(first_runs, sim.stalled_until);
   }
-  return std::max(next, clock_.now());
+  return std::max({std::min(next, std::max(network_.next_due(), first_runs)), clock_.now()});
 }
 
 // FNV-1a over who ran.
