@@ -37,12 +37,12 @@ struct ThisProcessor {
 // next, as long as that pays.
 //
 // Who looks as often as it can takes a busy producer's cache line away for each event, and slows down both.  So in a
-// stream it pays to come back a little later: each pause more that brings an event more is worth it, up to 31 of them,
-// half a microsecond.  Where events come one at a time, as in a dialogue of two, there is one pause and no more.
+// stream it pays to come back a little later: each pause more that brings an event more is worth it, up to 63 of them,
+// about a microsecond.  Where events come one at a time, as in a dialogue of two, there is one pause and no more.
 template <typename Processor>
 class PollPace {
  public:
-  static constexpr std::uint32_t kExtraPausesMax = 31;
+  static constexpr std::uint32_t kExtraPausesMax = 63;
 
   void pass() noexcept {
     const std::uint32_t pauses = fruitless_ ? 1 : 1 + extra_pauses_;

@@ -112,7 +112,7 @@ TEST_F(Pace, PausesOnceBetweenPollsInADialogue) {
 
 TEST_F(Pace, PausesLongerBeforeTheFirstLookWhileThatBringsMoreEvents) {
   BasicBusySpin<CountingProcessor> wait;
-  for (const int expected : {1, 2, 4, 8, 16, 32, 32, 32}) {
+  for (const int expected : {1, 2, 4, 8, 16, 32, 64, 64, 64}) {
     EXPECT_EQ(pauses_of([&] { wait.idle(); }), expected);
     EXPECT_EQ(pauses_of([&] { wait.idle(); }), 1) << "the second fruitless poll";
     wait.found(100);
@@ -121,11 +121,11 @@ TEST_F(Pace, PausesLongerBeforeTheFirstLookWhileThatBringsMoreEvents) {
 
 TEST_F(Pace, PausesLessAgainWhenLongerPausesBringNoMore) {
   BasicBusySpin<CountingProcessor> wait;
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < 6; ++i) {
     wait.idle();
     wait.found(100);
   }
-  for (const int expected : {32, 16, 8, 4, 2, 1, 1}) {
+  for (const int expected : {64, 32, 16, 8, 4, 2, 1, 1}) {
     EXPECT_EQ(pauses_of([&] { wait.idle(); }), expected);
     wait.found(1);
   }
