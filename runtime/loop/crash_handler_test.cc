@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
@@ -170,7 +171,7 @@ TEST_F(CrashHandlerDeathTest, NamesTheProcessThatSentTheSignal) {
 }
 
 TEST_F(CrashHandlerDeathTest, EndsAtOnceWhenItCrashesItself) {
-  const auto* const nowhere = reinterpret_cast<const char*>(std::uintptr_t{16});
+  const auto* const nowhere = std::bit_cast<const char*>(std::uintptr_t{16});
   EXPECT_EXIT(crash_on_a_loop({&crash_with_sigabrt, nowhere}), KilledBySignal(SIGSEGV),
               "fluxor: SIGABRT in thread [0-9]+\n$");
 }

@@ -77,7 +77,8 @@ class StallWatchTest : public testing::Test {
   static constexpr std::int32_t kThread = 4711;
 
   void make_watch(StallWatch::Report report) {
-    watch.emplace(loops, StallWatchOptions{.threshold = 1s, .stack_of = stack_of}, clock, std::move(report));
+    watch = std::make_unique<StallWatch>(loops, StallWatchOptions{.threshold = 1s, .stack_of = stack_of}, clock,
+                                         std::move(report));
   }
   void make_watch() {
     make_watch([this](const StallReport& report) { reports.push_back(report); });
@@ -103,7 +104,7 @@ class StallWatchTest : public testing::Test {
   std::array<EventLoop*, 2> loops{&first, &second};
   std::function<StackTrace(std::int32_t)> stack_of;
   std::vector<StallReport> reports;
-  std::optional<StallWatch> watch;
+  std::unique_ptr<StallWatch> watch;
 };
 
 TEST_F(StallWatchTest, ReportsLoopStageHandlerLabelAndTime) {
