@@ -23,13 +23,19 @@ template <typename T>
   asm volatile("");
 }
 
+// Called as the letter that is the type long long in a mangled name.
+extern "C" [[gnu::noinline]] void x() {
+  trap_in_template(std::vector<int>());
+  asm volatile("");
+}
+
 const StackTrace& trace() {
   struct sigaction action{};
   action.sa_sigaction = &handle_trap;
   action.sa_flags = SA_SIGINFO;
   struct sigaction before{};
   EXPECT_EQ(::sigaction(SIGTRAP, &action, &before), 0);
-  trap_in_template(std::vector<int>());
+  x();
   ::sigaction(SIGTRAP, &before, nullptr);
   return taken;
 }
@@ -57,6 +63,10 @@ TEST(StackText, ListsTheCallsWithNamesInFullAndOffsets) {
   EXPECT_TRUE(std::regex_search(text, first)) << text;
   EXPECT_NE(text.find(" main"), std::string::npos) << text;
   EXPECT_FALSE(text.ends_with("\n"));
+}
+
+TEST(StackText, LeavesTheNameOfACFunctionAlone) {
+  EXPECT_TRUE(std::regex_search(stack_text(trace()), std::regex("\n#\\d+ x ")));
 }
 
 TEST(StackText, NumbersEachLine) {

@@ -169,6 +169,17 @@ TEST(ThreadStack, DoesNotMistakeALateAnswerForTheNextOne) {
   answer.join();
 }
 
+TEST(ThreadStack, AnswersTheLatestOfSeveralRequests) {
+  WaitingThread late(SIG_BLOCK);
+  EXPECT_EQ(stack_of_thread(late.id(), kImpatience).error(), Errc::timeout);
+  EXPECT_EQ(stack_of_thread(late.id(), kImpatience).error(), Errc::timeout);
+  std::thread unblock([&late] { late.unblock_signals(); });
+  const auto stack = stack_of_thread(late.id(), kPatience);
+  ASSERT_TRUE(stack) << stack.error().message();
+  EXPECT_NE(stack_text(*stack).find("WaitingThread"), std::string::npos) << stack_text(*stack);
+  unblock.join();
+}
+
 TEST(ThreadStack, FindsNoThreadThatIsNotThere) {
   EXPECT_EQ(stack_of_thread(std::numeric_limits<std::int32_t>::max(), kPatience).error(), Errc::not_found);
 }

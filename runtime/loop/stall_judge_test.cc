@@ -73,8 +73,10 @@ TEST_F(StallJudgeTest, SeesNoStallInALoopThatSleeps) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(look_after(10s), Verdict::moves);
   // It has been woken up, but has not come to anything yet: the sleep does not count.
   sight.parked = false;
+  EXPECT_EQ(look_after(10s), Verdict::moves);
   look_until_before_threshold();
   EXPECT_EQ(look_after(1ms), Verdict::stalled);
+  EXPECT_EQ(judge.held(), 1s);
 }
 
 TEST_F(StallJudgeTest, EndsAStallWhenTheLoopSleeps) {
