@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "runtime/base/check.h"
+#include "runtime/base/signal_stack.h"
 #include "runtime/loop/cpu_count.h"
 #include "runtime/net/epoll_poller.h"
 
@@ -73,7 +74,10 @@ Result<void> EventLoopGroup::start() {
 }
 
 error_code EventLoopGroup::start_thread(EventLoop& loop) try {
-  std::thread& thread = threads_.emplace_back([&loop] { loop.run(); });
+  std::thread& thread = threads_.emplace_back([&loop] {
+    const SignalStack signal_stack;  // a stack that is used up can still be told of
+    loop.run();
+  });
   const std::string name = "fluxor-loop-" + std::to_string(loop.id());
   ::pthread_setname_np(thread.native_handle(), name.substr(0, 15).c_str());
   return cpus_.empty() ? error_code() : pin(thread, cpus_[loop.id()]);
