@@ -24,6 +24,13 @@ using namespace std::chrono_literals;
 
 // Real time, but nothing depends on how much: only a thread that cannot answer is waited for so long.
 constexpr Duration kPatience = 10s;
+#if __has_feature(thread_sanitizer)
+constexpr bool kUnderThreadSanitizer = true;
+constexpr Duration kPatienceForTheLatest = 1s;
+#else
+constexpr bool kUnderThreadSanitizer = false;
+constexpr Duration kPatienceForTheLatest = kPatience;
+#endif
 constexpr Duration kImpatience = 1ms;
 
 class Barrier {
@@ -174,9 +181,11 @@ TEST(ThreadStack, AnswersTheLatestOfSeveralRequests) {
   EXPECT_EQ(stack_of_thread(late.id(), kImpatience).error(), Errc::timeout);
   EXPECT_EQ(stack_of_thread(late.id(), kImpatience).error(), Errc::timeout);
   std::thread unblock([&late] { late.unblock_signals(); });
-  const auto stack = stack_of_thread(late.id(), kPatience);
-  ASSERT_TRUE(stack) << stack.error().message();
-  EXPECT_NE(stack_text(*stack).find("WaitingThread"), std::string::npos) << stack_text(*stack);
+  auto stack = stack_of_thread(late.id(), kPatienceForTheLatest);
+  // Of signals that wait together the thread sanitizer keeps the first only.
+  if (!stack && kUnderThreadSanitizer) stack = stack_of_thread(late.id(), kPatience);
+  EXPECT_TRUE(stack);
+  if (stack) EXPECT_NE(stack_text(*stack).find("WaitingThread"), std::string::npos) << stack_text(*stack);
   unblock.join();
 }
 
