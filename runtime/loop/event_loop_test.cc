@@ -60,6 +60,7 @@ class TestStreamHandler final : public StreamHandler {
  public:
   std::promise<void> closed;
   std::function<void(std::size_t)> data = [](std::size_t) {};
+  std::function<void()> closing = [] {};
   int ends = 0;
 
  private:
@@ -69,7 +70,10 @@ class TestStreamHandler final : public StreamHandler {
   }
   void on_end() override { ++ends; }
   void on_drained() override {}
-  void on_closed(error_code) override { closed.set_value(); }
+  void on_closed(error_code) override {
+    closing();
+    closed.set_value();
+  }
 };
 
 class EventLoopTest : public testing::Test {
@@ -259,6 +263,36 @@ TEST_F(EventLoopBudgetTest, BoundsTheTimeOfStreams) {
   loop.run_until_idle();
 }
 
+TEST_F(EventLoopBudgetTest, KeepsToItsTimeOnceCheapWorkHasBecomeSlow) {
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(loop.post([] {}));
+    loop.run_until_idle();
+  }
+  // It may not look at the clock during the first of these.
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(loop.post([this] { unit(); }));
+  loop.run_turn();
+  units = 0;
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(loop.post([this] { unit(); }));
+  expect_a_share_of(100);
+}
+
+TEST_F(EventLoopBudgetTest, LeavesWhatMakesItselfReadyAgainToTheNextTurn) {
+  TestReadyNode node;
+  node.run = [&] {
+    if (++units < 5) loop.make_ready(node);
+  };
+  loop.make_ready(node);
+  loop.run_turn();
+  EXPECT_EQ(units, 1);
+  TestTimer timer([&] { EXPECT_EQ(units, 2); });
+  loop.arm(timer, clock.now());
+  EXPECT_TRUE(loop.run_unit());
+  EXPECT_TRUE(loop.run_unit());
+  EXPECT_FALSE(timer.armed()) << "its turn came between two runs of the node";
+  loop.run_until_idle();
+  EXPECT_EQ(units, 5);
+}
+
 TEST_F(EventLoopBudgetTest, ServesATrickleBesideFloodsOfEveryKindWithinTwoMilliseconds) {
   std::function<void()> again = [&] {
     clock.advance(20us);
@@ -364,8 +398,15 @@ TEST_F(EventLoopTest, TellsStreamsThatTheyAreClosedBeforeItEnds) {
   auto stream = loop.poller().adopt(Socket(ends[0]), {});
   ASSERT_TRUE(stream->start(handler));
   auto closed = handler.closed.get_future();
-  handler.data = [&](std::size_t) { stream->close(); };
-  ASSERT_EQ(::send(peer.descriptor(), "x", 1, MSG_NOSIGNAL), 1);
+  // It closes while others are told, so that it can be told in the next round only.
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+  const Socket other_peer(ends[1]);
+  TestStreamHandler other_handler;
+  auto other = loop.poller().adopt(Socket(ends[0]), {});
+  ASSERT_TRUE(other->start(other_handler));
+  other_handler.closing = [&] { stream->close(); };
+  other_handler.data = [&](std::size_t) { other->close(); };
+  ASSERT_EQ(::send(other_peer.descriptor(), "x", 1, MSG_NOSIGNAL), 1);
   loop.stop();
   loop.run();
   EXPECT_EQ(closed.wait_for(0s), std::future_status::ready);

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/loop/loop_faults.h"
 #include "runtime/net/epoll_poller.h"
 #include "runtime/task/task.h"
 #include "runtime/testing/manual_clock.h"
@@ -100,6 +101,66 @@ TEST_F(PostWhenRoomTest, IsToldThatTheLoopIsGoneWhenItIsDestroyedUnrun) {
   gone.reset();
   home.run_until_idle();
   EXPECT_EQ(refused, std::vector{make_error_code(Errc::closed)});
+}
+
+// Says that the ring is full though it is not, as it may be no longer when the waiter is heard of.
+class SaysFull final : public LoopFaults {
+ private:
+  bool refuses_post(const EventLoop&) noexcept override { return true; }
+  void may_hold(const EventLoop&, RingBuffer<Event>::Claim&) noexcept override {}
+  void before_event(const EventLoop&) override {}
+};
+
+TEST_F(PostWhenRoomTest, GetsAPlaceThoughTheRingHasRunEmptyMeanwhile) {
+  SaysFull full;
+  EventLoop empty({.ring_capacity = 2, .faults = &full}, clock, EpollPoller::create().value(), nullptr);
+  begin(empty, 1);
+  EXPECT_TRUE(accepted.empty());
+  empty.run_until_idle();
+  EXPECT_EQ(ran, std::vector{1});
+  home.run_until_idle();
+  EXPECT_EQ(accepted, std::vector{1});
+}
+
+TEST_F(PostWhenRoomTest, CannotWaitForALoopThatHasEnded) {
+  class Waiter final : public RoomWaiter {
+    void build(RingBuffer<Event>::Claim&) noexcept override {}
+    bool tell() noexcept override { return false; }
+    void on_control() override {}
+  };
+  other.stop();
+  other.run();
+  std::unique_ptr<RoomWaiter> waiter = std::make_unique<Waiter>();
+  EXPECT_FALSE(other.await_room(waiter));
+  EXPECT_NE(waiter, nullptr);
+}
+
+// Nobody else wakes the loop, and each waiter comes about when it has just found nothing to do.
+TEST(PostWhenRoomThreads, WakesALoopThatSleepsOrFallsAsleep) {
+  constexpr int kPosts = 10'000;
+  const SystemClock clock;
+  SaysFull full;
+  EventLoop consumer({.ring_capacity = 2, .faults = &full}, clock, EpollPoller::create().value(), nullptr);
+  EventLoop producer({}, clock, EpollPoller::create().value(), nullptr);
+  std::thread consuming([&] { consumer.run(); });
+  std::thread producing([&] { producer.run(); });
+  struct Produce {
+    static Task<> run(EventLoop& to, std::atomic<int>& ran) {
+      for (int i = 1; i <= kPosts; ++i) {
+        EXPECT_TRUE(co_await post_when_room(to, [&ran, i] { ran.store(i, std::memory_order_release); }));
+        for (volatile int wait = i % 512; wait > 0;) wait = wait - 1;
+      }
+    }
+  };
+  std::atomic<int> ran{0};
+  std::promise<void> done;
+  ASSERT_TRUE(producer.post([&] { start(Produce::run(consumer, ran), [&](Outcome<>) { done.set_value(); }); }));
+  done.get_future().wait();
+  producer.stop();
+  producing.join();
+  consumer.stop();
+  consuming.join();
+  EXPECT_EQ(ran.load(), kPosts);
 }
 
 TEST(PostWhenRoomDeathTest, StopsWhenItIsAwaitedOffALoop) {

@@ -35,7 +35,6 @@ void WorkQueue::remove(WorkSource& source) noexcept {
   FLUXOR_CHECK(source.queue_ == this, "a source is removed from the queue that holds it");
   unlink(source);
   source.queue_ = nullptr;
-  source.credit_ = std::min(source.credit_, Duration::zero());  // what is not used is not kept
   --size_;
   if (running_ == &source) running_ = nullptr;
   if (alone_ == &source) alone_ = nullptr;
@@ -57,12 +56,12 @@ WorkSource* WorkQueue::next_of_span() noexcept {
 }
 
 // Whose round it is.  A source comes to the front with no credit left, or in debt: then it pays back a quantum, and the
-// round is the next one's.  Alone, it owes nobody.
+// round is the next one's.
 WorkSource& WorkQueue::choose() noexcept {
   for (;;) {
     WorkSource& source = *first_;
     if (source.credit_ > Duration::zero()) return source;
-    source.credit_ = size_ == 1 ? quantum_ : source.credit_ + quantum_;
+    source.credit_ += quantum_;
     if (source.credit_ > Duration::zero()) return source;
     unlink(source);
     link_back(source);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 #include <map>
@@ -227,13 +228,21 @@ TEST_F(WorkQueueTest, FindsNothingAfterAnExceptionInTheLastUnit) {
 }
 
 TEST_F(WorkQueueTest, LetsASourceBeDestroyedInItsOwnUnit) {
-  auto source = std::make_unique<Source>(time, 1us, 3);
-  source->during = [&] { source.reset(); };
-  Source other(time, 1us, 3);
-  queue.push(*source);
-  queue.push(other);
-  while (!queue.empty()) span();
-  EXPECT_EQ(other.done, 3U);
+  // In its first or a later one, which is known to be cheap by then, and in its last.
+  for (const std::size_t units : {1, 3, 50}) {
+    for (const std::size_t last : {1, 50}) {
+      auto source = std::make_unique<Source>(time, 100ns, units);
+      source->during = [&] {
+        if (source->done == std::min(last, units)) source.reset();
+      };
+      Source other(time, 100ns, 3);
+      queue.push(*source);
+      queue.push(other);
+      while (!queue.empty()) span();
+      EXPECT_EQ(source, nullptr);
+      EXPECT_EQ(other.done, 3U);
+    }
+  }
 }
 
 TEST_F(WorkQueueTest, LetsASourceBeRemovedAndQueuedAgainInItsOwnUnit) {
