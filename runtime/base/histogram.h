@@ -22,7 +22,7 @@ struct HistogramBuckets {
   // The bucket of a duration in nanoseconds; no branch.
   static constexpr std::size_t index_of(std::uint64_t nanoseconds) noexcept {
     const std::uint64_t steps = std::min(nanoseconds, kTooLong) >> kStepBits;
-    const int scale = std::bit_width(steps | kParts) - (kPartBits + 1);
+    const int scale = static_cast<int>(std::bit_width(steps | kParts)) - (kPartBits + 1);
     return (static_cast<std::size_t>(scale) << kPartBits) + static_cast<std::size_t>(steps >> scale);
   }
 

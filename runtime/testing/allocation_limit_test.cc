@@ -14,7 +14,7 @@ namespace {
 // The optimiser may not see what becomes of it, and so not leave the allocation out.
 template <typename T>
 T* kept(T* memory) {
-  asm volatile("" : "+r"(memory) : : "memory");
+  asm volatile("" : : "r"(memory) : "memory");
   return memory;
 }
 
