@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -117,7 +118,7 @@ class HeldServerTest : public testing::Test {
   }
 
   [[gnu::noinline]] web::Response hold_the_loop() {
-    held_line = log.await("warning", "label=/held/:name");
+    held_line.set_value(log.await("warning", "label=/held/:name"));
     return web::Response::text(200, web::StaticBody{"held"});
   }
 
@@ -138,7 +139,7 @@ class HeldServerTest : public testing::Test {
 
   TestLog log;
   TestLog ignored_log;
-  std::string held_line;
+  std::promise<std::string> held_line;
   const runtime::SystemClock clock;
   runtime::Watchdog watchdog{
       {.threshold = kThreshold}, clock, [this](const StallReport& report) { log_stall(log, report); }};
@@ -149,9 +150,10 @@ class HeldServerTest : public testing::Test {
 
 TEST_F(HeldServerTest, IsReportedWithRouteAndStack) {
   EXPECT_TRUE(exchange("/held/x").ends_with("held"));
-  EXPECT_TRUE(held_line.starts_with("warning an event loop is held loop=")) << held_line;
-  EXPECT_NE(held_line.find(" stage=I/O "), std::string::npos) << held_line;
-  EXPECT_NE(held_line.find("HeldServerTest::hold_the_loop() "), std::string::npos) << held_line;
+  const std::string line = held_line.get_future().get();
+  EXPECT_TRUE(line.starts_with("warning an event loop is held loop=")) << line;
+  EXPECT_NE(line.find(" stage=I/O "), std::string::npos) << line;
+  EXPECT_NE(line.find("HeldServerTest::hold_the_loop() "), std::string::npos) << line;
   log.await("info an event loop goes on", "label=/held/:name");
   EXPECT_TRUE(exchange("/free").ends_with("free"));
   EXPECT_GE(watchdog.stats().stalls, 1U);
