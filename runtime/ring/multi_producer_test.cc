@@ -47,6 +47,14 @@ TEST(MultiProducer, EndsWhereItWasClosed) {
   EXPECT_EQ(producers.claimed(), 2U);
 }
 
+TEST(MultiProducer, CallsAClosedRingClosedAlsoWhenItIsFull) {
+  MultiProducer producers;
+  const std::atomic<Sequence> consumed{0};
+  ASSERT_TRUE(producers.claim(kCapacity, kCapacity, consumed));
+  producers.close();
+  EXPECT_EQ(producers.claim(1, kCapacity, consumed).error(), Errc::closed);
+}
+
 TEST(MultiProducerThreads, GivesEachPositionToOneOfThemAndNoneBeyondTheEnd) {
   for (int round = 0; round < 50; ++round) {
     MultiProducer producers;

@@ -25,8 +25,7 @@ namespace fluxor::runtime {
 // nothing, since producers look there about once a lap (multi_producer.h).
 //
 // What is fast here is decided by cache lines on their way between two cores, and was measured (slot_release_bench.cc):
-//   - The consumer writes the state of each slot it is done with.  So the line is its own, not shared, when the
-//   producer
+//   - The consumer writes the state of each slot it is done with.  So the line is its own, not shared, when a producer
 //     comes round: to take a line from one owner is several times cheaper than to make all sharers give it up, and a
 //     claim's locked instruction waits for that.
 //   - Neighbours in order are not neighbours in memory (`kStride`).  Else the consumer's hardware prefetcher fetches
@@ -35,7 +34,7 @@ namespace fluxor::runtime {
 // Invariants:  slot of position p is written by who claimed p, until its state is published or tombstone; then by the
 //              consumer, until `consumed_` > p; a position is claimed only if `consumed_` > p - capacity.
 //              State is empty except between publication and release.
-// Ordering:    publish (release or stronger) pairs with the acquire in take(): an event is visible before its state is.
+// Ordering:    publish (release or stronger) pairs with the acquire in next(): an event is visible before its state is.
 //              `consumed_` (release) pairs with the acquire in claim(): a slot is empty before it is free.
 //              publish() is seq_cst, for a consumer that says "I sleep" and then looks into the ring once more; the
 //              other half is has_published().  One of the two sees the other: named in event_loop.h.
@@ -151,7 +150,7 @@ class RingBuffer {
 
     void show(std::memory_order order) noexcept {
       FLUXOR_CHECK(ring_ != nullptr && built_ > 0, "publish needs a claim whose event was built");
-      std::exchange(ring_, nullptr)->show(sequence_, size_, built_, order);
+      std::exchange(ring_, nullptr)->show(sequence_, size_, std::exchange(built_, size_), order);
     }
 
     [[gnu::noinline]] void abandon() noexcept {

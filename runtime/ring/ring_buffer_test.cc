@@ -313,14 +313,17 @@ TYPED_TEST(EveryRing, LetsABatchGoOnBehindAnExceptionThatWasCaught) {
   RingBuffer<int, TypeParam> ring(16);
   for (int i = 1; i <= 10; ++i) put(ring, i);
   std::vector<int> handled;
+  int failures = 0;
   auto batch = ring.take(100);
   while (const int* value = batch.next()) {
     try {
       if (*value == 3) throw std::runtime_error("three");
       handled.push_back(*value);
     } catch (const std::runtime_error&) {
+      ++failures;
     }
   }
+  EXPECT_EQ(failures, 1);
   EXPECT_EQ(batch.freed(), 10U);
   EXPECT_EQ(handled, (std::vector{1, 2, 4, 5, 6, 7, 8, 9, 10}));
 }
@@ -490,6 +493,20 @@ TEST(RingBufferDeathTest, StopsWhenAnEventIsBuiltTwice) {
   batch.emplace(1);
   batch.emplace(2);
   EXPECT_DEATH(batch.emplace(3), "an event is built once per claimed slot");
+  auto published = ring.try_next().value();
+  published.emplace(1);
+  published.publish();
+  EXPECT_DEATH(published.emplace(2), "an event is built once per claimed slot");
+  EXPECT_DEATH(published.publish(), "publish needs a claim");
+}
+
+TEST(RingBufferDeathTest, StopsWhenABatchIsUsedAfterItWasPublished) {
+  RingBuffer<int> ring(4);
+  auto batch = ring.try_next(3).value();
+  batch.emplace(1);
+  batch.publish();
+  EXPECT_DEATH(batch.emplace(2), "an event is built once per claimed slot");
+  EXPECT_DEATH(batch.publish(), "publish needs a claim");
 }
 
 TEST(RingBufferDeathTest, StopsOnAClaimThatCanNeverBeGiven) {
@@ -575,6 +592,34 @@ TEST(RingBufferThreads, LosesNothingOfASingleProducer) {
   check_producers<SingleProducer>(4, 1, 20'000);
 }
 
+// The consumer looks all the time; as only batches of four are sent, it finds four or none.
+TEST(RingBufferThreads, ShowsABatchWholeOrNotAtAll) {
+  constexpr int kBatches = 200'000;
+  RingBuffer<int> ring(64);
+  std::thread producer([&ring] {
+    for (int sent = 0; sent < kBatches;) {
+      auto batch = ring.try_next(4);
+      if (!batch) {
+        std::this_thread::yield();
+        continue;
+      }
+      for (int i = 0; i < 3; ++i) batch->emplace(sent);
+      batch->publish_to_spinner();
+      ++sent;
+    }
+  });
+  int taken = 0;
+  int parts = 0;
+  for (unsigned fruitless = 0; taken < kBatches * 4;) {
+    const auto count = static_cast<int>(ring.consume([](int&) {}, 4));
+    taken += count;
+    parts += count % 4 != 0;
+    if (count == 0 && ++fruitless % 1024 == 0) std::this_thread::yield();
+  }
+  producer.join();
+  EXPECT_EQ(parts, 0);
+}
+
 // If the slot of the first event were not free while the second is handled, this would never end.
 TEST(RingBufferThreads, HoldsNoProducerWhileAHandlerIsHeldUpButByItsOwnEvent) {
   RingBuffer<int> ring(4);
@@ -635,47 +680,47 @@ TEST(RingBufferThreads, RefusesNobodyWhileThereIsRoom) {
 }
 
 // One publishes and looks whether the other sleeps; the other says that it sleeps and looks whether something was
-// published: never do both miss.  event_loop.h rests on it.  Many pairs in a row, so that both often meet at one.
+// published: never do both miss.  event_loop.h rests on it.  They meet again and again, at every distance of a few
+// nanoseconds; the flag is at hand on one side and the slot on the other, so that
+// looking is faster than telling.
 template <typename ClaimOf>
 int count_missed(const ClaimOf& claim_of) {
-  struct Meeting {
-    RingBuffer<int> ring{2};
-    alignas(64) std::atomic<bool> asleep{false};
-    alignas(64) bool saw_sleeper = false;
-    bool saw_event = false;
-  };
-  constexpr int kBatches = 200;
-  std::vector<std::unique_ptr<Meeting>> meetings;
-  for (int i = 0; i < 500; ++i) meetings.push_back(std::make_unique<Meeting>());
-  int missed = 0;
-  for (int batch = 0; batch < kBatches; ++batch) {
-    std::vector<decltype(claim_of(meetings[0]->ring))> claims;
-    for (const auto& meeting : meetings) {
-      claims.push_back(claim_of(meeting->ring));
-      meeting->asleep.store(false);
-    }
-    std::atomic<bool> begun{false};
-    std::thread publisher([&] {
-      // At hand, so that looking is faster than publishing: the slots are at hand on the other side.
-      for (const auto& meeting : meetings) EXPECT_FALSE(meeting->asleep.load());
-      begun.store(true);
-      for (std::size_t i = 0; i < meetings.size(); ++i) {
-        claims[i].publish();
-        meetings[i]->saw_sleeper = meetings[i]->asleep.load(std::memory_order_seq_cst);
+  constexpr int kMeetings = 8000;
+  RingBuffer<int> ring(2);
+  alignas(kApartBytes) std::atomic<bool> asleep{false};
+  alignas(kApartBytes) std::atomic<int> ready{-1};
+  alignas(kApartBytes) std::atomic<int> go{-1};
+  alignas(kApartBytes) std::atomic<int> published{-1};
+  std::atomic<int> over{-1};
+  bool saw_sleeper = false;
+  std::thread publisher([&] {
+    for (int i = 0; i < kMeetings; ++i) {
+      while (over.load() != i - 1) std::this_thread::yield();
+      auto claim = claim_of(ring);
+      EXPECT_FALSE(asleep.load());
+      ready.store(i);
+      while (go.load(std::memory_order_relaxed) != i) {  // without a yield: the two have to meet
       }
-    });
-    while (!begun.load()) std::this_thread::yield();
-    for (volatile int wait = batch; wait > 0;) wait = wait - 1;
-    for (const auto& meeting : meetings) {
-      meeting->asleep.store(true, std::memory_order_seq_cst);
-      meeting->saw_event = meeting->ring.has_published();
+      claim.publish();
+      saw_sleeper = asleep.load(std::memory_order_seq_cst);
+      published.store(i);
     }
-    publisher.join();
-    for (const auto& meeting : meetings) {
-      if (!meeting->saw_event && !meeting->saw_sleeper) ++missed;
-      EXPECT_GE(meeting->ring.consume([](int&) {}, 2), 1U);
-    }
+  });
+  int missed = 0;
+  for (int i = 0; i < kMeetings; ++i) {
+    while (ready.load() != i) std::this_thread::yield();
+    EXPECT_FALSE(ring.has_published());
+    go.store(i);
+    for (volatile int wait = i % 128; wait > 0;) wait = wait - 1;
+    asleep.store(true, std::memory_order_seq_cst);
+    const bool saw_event = ring.has_published();
+    while (published.load() != i) std::this_thread::yield();
+    missed += !saw_event && !saw_sleeper;
+    EXPECT_GE(ring.consume([](int&) {}, 2), 1U);
+    asleep.store(false);
+    over.store(i);
   }
+  publisher.join();
   return missed;
 }
 

@@ -9,6 +9,12 @@
 
 namespace fluxor::runtime {
 
+// Between the steps of a claim happens nothing.
+struct NothingBetween {
+  static void before_claim() noexcept {}
+  static void after_claim() noexcept {}
+};
+
 // How far a ring's slots are claimed, by one thread: a plain store per claim, no locked instruction.
 //
 // Closing from another thread races with that store, and no bit in the word could stop it.  So the two look at each
@@ -24,13 +30,17 @@ namespace fluxor::runtime {
 //
 // Ordering:  as MultiProducer, but the gate is the producer's own.
 //
+// `Between` is called between the steps of a claim: where a test closes, to see each order of the two.
+//
 // Thread:  claim: owner; close, ended_at, claimed: any.
-class SingleProducer {
+template <typename Between>
+class BasicSingleProducer {
  public:
   enum class Barrier { asymmetric, symmetric };
 
-  SingleProducer() noexcept : SingleProducer(has_heavy_barrier() ? Barrier::asymmetric : Barrier::symmetric) {}
-  explicit SingleProducer(Barrier barrier) noexcept : barrier_(barrier) {}
+  BasicSingleProducer() noexcept
+      : BasicSingleProducer(has_heavy_barrier() ? Barrier::asymmetric : Barrier::symmetric) {}
+  explicit BasicSingleProducer(Barrier barrier) noexcept : barrier_(barrier) {}
 
   // As MultiProducer::claim.  Cost: two loads and a store.
   Result<Sequence, Errc> claim(std::size_t count, std::size_t capacity,
@@ -41,12 +51,15 @@ class SingleProducer {
       gate_ = consumed.load(std::memory_order_acquire);
       if (position + count > gate_ + capacity) return Errc::overloaded;
     }
+    Between::before_claim();
     if (barrier_ == Barrier::asymmetric) {
       claimed_.store(position + count, std::memory_order_relaxed);
       light_barrier();
+      Between::after_claim();
       if (closing_.load(std::memory_order_relaxed)) return decide(position, count);
     } else {
       claimed_.store(position + count, std::memory_order_seq_cst);
+      Between::after_claim();
       if (closing_.load(std::memory_order_seq_cst)) return decide(position, count);
     }
     return position;
@@ -80,5 +93,6 @@ class SingleProducer {
   const Barrier barrier_;
   std::atomic<Sequence> end_{kNoSequence};
 };
+using SingleProducer = BasicSingleProducer<NothingBetween>;
 
 }  // namespace fluxor::runtime

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "runtime/ring/asymmetric_barrier.h"
 
@@ -46,6 +48,51 @@ TEST(SingleProducer, EndsWhereItWasClosed) {
     EXPECT_FALSE(producer.ended_at(1));
     EXPECT_TRUE(producer.ended_at(2));
     EXPECT_EQ(producer.claimed(), 2U);
+  }
+}
+
+TEST(SingleProducer, CallsAClosedRingClosedAlsoWhenItIsFull) {
+  SingleProducer producer;
+  const std::atomic<Sequence> consumed{0};
+  ASSERT_TRUE(producer.claim(kCapacity, kCapacity, consumed));
+  producer.close();
+  EXPECT_EQ(producer.claim(1, kCapacity, consumed).error(), Errc::closed);
+}
+
+// Does what it is told between two steps of a claim, once.
+struct Interrupted {
+  enum class Step { before_claim, after_claim };
+  static inline Step step = Step::before_claim;
+  static inline std::function<void()> what;
+  static void at(Step now) {
+    if (now == step && what) std::exchange(what, nullptr)();
+  }
+  static void before_claim() { at(Step::before_claim); }
+  static void after_claim() { at(Step::after_claim); }
+};
+
+TEST(SingleProducer, AgreesWithWhoeverClosesBetweenTwoStepsOfAClaim) {
+  using Producer = BasicSingleProducer<Interrupted>;
+  for (const auto barrier : {Producer::Barrier::asymmetric, Producer::Barrier::symmetric}) {
+    if (barrier == Producer::Barrier::asymmetric && !has_heavy_barrier()) continue;
+    const std::atomic<Sequence> consumed{0};
+    const auto claim_while_closing = [&](Producer& producer, Interrupted::Step step) {
+      Interrupted::step = step;
+      Interrupted::what = [&producer] { producer.close(); };
+      return producer.claim(2, kCapacity, consumed);
+    };
+
+    Producer closed_first(barrier);
+    ASSERT_TRUE(closed_first.claim(1, kCapacity, consumed));
+    EXPECT_EQ(claim_while_closing(closed_first, Interrupted::Step::before_claim).error(), Errc::closed);
+    EXPECT_TRUE(closed_first.ended_at(1));
+    EXPECT_EQ(closed_first.claimed(), 1U) << "a refused claim is taken back";
+
+    Producer claimed_first(barrier);
+    ASSERT_TRUE(claimed_first.claim(1, kCapacity, consumed));
+    EXPECT_EQ(claim_while_closing(claimed_first, Interrupted::Step::after_claim).value(), 1U);
+    EXPECT_TRUE(claimed_first.ended_at(3));
+    EXPECT_EQ(claimed_first.claimed(), 3U);
   }
 }
 
