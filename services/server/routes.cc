@@ -45,7 +45,8 @@ json::array loop_facts(runtime::EventLoopGroup& group, const json::storage_ptr& 
     loops.push_back({{"id", i},
                      {"processed", stats.processed()},
                      {"queue_length", stats.queue_length},
-                     {"dropped", stats.ring_refused},
+                     {"refused", stats.ring_refused},
+                     {"dropped", stats.ring_dropped},
                      {"timers", stats.timers_armed}});
   }
   return loops;
