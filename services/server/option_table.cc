@@ -77,7 +77,7 @@ constexpr std::array kLogLevels{
 
 Parsed<std::string> parse_address(std::string_view text) {
   if (runtime::Endpoint::parse(text, 0)) return {boost::system::in_place_value, text};
-  return ConfigError{"is not an IPv4 or IPv6 address"};
+  return ConfigError{"is no IPv4 or IPv6 address, and no unix:PATH"};
 }
 
 std::vector<Option> make_table() {
@@ -85,7 +85,8 @@ std::vector<Option> make_table() {
   const C fallback;
   constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
   return {
-      {"address", "Listening", "ADDRESS", "IP address to listen on", "all", setter<&C::address>(parse_address)},
+      {"address", "Listening", "ADDRESS", "IP address, or unix:PATH, to listen on", "all",
+       setter<&C::address>(parse_address)},
       {"port", "Listening", "N", "TCP port; 0 is any free one", std::to_string(fallback.port),
        number<&C::port>(0, 65'535)},
       {"loops", "Listening", "N", "event loops, one thread each; 0 is one per usable CPU",
