@@ -14,6 +14,7 @@ enum class Errc {
   not_found = 5,   // nothing has that name
   invalid = 6,     // the request itself makes no sense
   try_again = 7,   // whoever knows did not answer; the same request may succeed later
+  deadline = 8,    // the time of whoever waited was over
 };
 
 const boost::system::error_category& runtime_category() noexcept;

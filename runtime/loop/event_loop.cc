@@ -78,11 +78,11 @@ std::size_t EventLoop::run_until_idle() {
   return total;
 }
 
-void EventLoop::report_failure() noexcept {
+void EventLoop::report(const std::exception_ptr& failure) noexcept {
   failures_.add();
   if (!on_failure_) return;
   try {
-    on_failure_(*this, std::current_exception());
+    on_failure_(*this, failure);
   } catch (...) {
     failures_.add();  // there is nobody left to tell
   }

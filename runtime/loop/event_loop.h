@@ -160,6 +160,9 @@ class EventLoop {
   // loop parks; that costs more system calls per sleep, so a loop whose work needs no Asio never pays.
   boost::asio::io_context& io_context();
 
+  // Counts a failure that has nobody else to answer for it, and tells the failure handler.
+  void report(const std::exception_ptr& failure) noexcept;
+
   // What it is doing now.  Thread: any.
   const LoopActivity& activity() const noexcept { return activity_; }
   LoopActivity& activity() noexcept { return activity_; }
@@ -243,7 +246,7 @@ class EventLoop {
       report_failure();
     }
   }
-  void report_failure() noexcept;
+  void report_failure() noexcept { report(std::current_exception()); }
   std::uint64_t processed() const noexcept;
   void publish_stats() noexcept;
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "runtime/loop/event_loop.h"
-#include "runtime/loop/post_when_room.h"
+#include "runtime/task/post_when_room.h"
 #include "runtime/task/sleep.h"
 #include "runtime/task/task.h"
 #include "runtime/testing/explore.h"

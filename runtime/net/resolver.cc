@@ -7,11 +7,13 @@
 #include <boost/system/system_error.hpp>
 #include <coroutine>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "runtime/base/check.h"
 #include "runtime/loop/event_loop.h"
+#include "runtime/task/wait.h"
 
 namespace fluxor::runtime {
 namespace {
@@ -36,58 +38,79 @@ class Lookups final : public asio::execution_context::service {
 };
 
 // One lookup, from its start to the moment when its task goes on.
-class Lookup {
+class Lookup final : private Wait {
  public:
   Lookup(EventLoop& loop, std::string host, std::uint16_t port)
       : lookups_(asio::use_service<Lookups>(loop.io_context())),
         resolver_(loop.io_context()),
         host_(std::move(host)),
-        port_(std::to_string(port)) {
-    ++lookups_.waiting;
-  }
-  Lookup(const Lookup&) = delete;
-  Lookup& operator=(const Lookup&) = delete;
-  ~Lookup() { --lookups_.waiting; }
+        port_(std::to_string(port)) {}
 
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> awaiting) {
+  template <TaskPromise P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    if (awaiting.promise().task().cancelled()) return suspend(awaiting);
     // No flag that leaves out a family for which this machine has no address now.
     constexpr auto kFlags = asio::ip::resolver_base::numeric_service;
-    resolver_.async_resolve(host_, port_, kFlags, Handler(*this));
-    awaiting_ = awaiting;
+    link_ = std::make_shared<Link>(lookups_, this);
+    resolver_.async_resolve(host_, port_, kFlags, Handler(link_));
+    return suspend(awaiting);
   }
-  Result<Results> await_resume() { return std::move(*result_); }  // NOLINT(bugprone-unchecked-optional-access)
+  Result<Results> await_resume() {
+    if (result_) return std::move(*result_);
+    if (link_ == nullptr) throw_if_interrupted();
+    return interruption();
+  }
 
  private:
+  // Between the task and the thread that looks up, which cannot be stopped: a task that is told to stop goes on without
+  // it.
+  struct Link {
+    Link(Lookups& all, Lookup* waiting) noexcept : lookups(all), lookup(waiting) { ++lookups.waiting; }
+    Link(const Link&) = delete;
+    Link& operator=(const Link&) = delete;
+    ~Link() { --lookups.waiting; }
+
+    Lookups& lookups;
+    Lookup* lookup;
+  };
+
   // Tells the task exactly once: what came of it, or, when Asio drops it because the loop has ended, that nothing did.
   class Handler {
    public:
-    explicit Handler(Lookup& lookup) noexcept : lookup_(&lookup) {}
-    Handler(Handler&& other) noexcept : lookup_(std::exchange(other.lookup_, nullptr)) {}
+    explicit Handler(std::shared_ptr<Link> link) noexcept : link_(std::move(link)) {}
+    Handler(Handler&&) = default;
     Handler& operator=(Handler&&) = delete;
     ~Handler() {
-      if (lookup_ != nullptr) lookup_->end(make_error_code(Errc::cancelled));
+      if (link_ != nullptr) tell(make_error_code(Errc::cancelled));
     }
-    void operator()(const error_code& error, const Results& results) {
-      Lookup& lookup = *std::exchange(lookup_, nullptr);
-      error ? lookup.end(error) : lookup.end(results);
-    }
+    void operator()(const error_code& error, const Results& results) { error ? tell(error) : tell(results); }
 
    private:
-    Lookup* lookup_;
+    void tell(Result<Results> result) noexcept {
+      const std::shared_ptr<Link> link = std::move(link_);
+      // It could not be started, and the task hears of that by an exception; or the task was told to stop.
+      if (link->lookup == nullptr || !link->lookup->begun()) return;
+      Lookup& lookup = *std::exchange(link->lookup, nullptr);
+      lookup.result_.emplace(std::move(result));
+      lookup.resume_now();
+    }
+
+    std::shared_ptr<Link> link_;
   };
 
-  void end(Result<Results> result) noexcept {
-    if (awaiting_ == nullptr) return;  // it could not be started, and the task hears of that by an exception
-    result_.emplace(std::move(result));
-    awaiting_.resume();
+  Ends on_cancel() noexcept override {
+    link_->lookup = nullptr;
+    resolver_.cancel();
+    return Ends::yes;
   }
+  const char* what() const noexcept override { return "a name to be looked up"; }
 
   Lookups& lookups_;
   asio::ip::tcp::resolver resolver_;
   const std::string host_;
   const std::string port_;
-  std::coroutine_handle<> awaiting_;
+  std::shared_ptr<Link> link_;
   std::optional<Result<Results>> result_;
 };
 

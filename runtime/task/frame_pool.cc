@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kClassBytes = 64;
 constexpr std::size_t kRecycledMaxBytes = 2048;
-constexpr std::size_t kIdleMaxBytes = 1024 * 1024;
+constexpr std::size_t kIdleMaxBytes = 256 * 1024;  // of each size, so that a burst of one does not shut out the others
 
 struct FreeFrame {
   FreeFrame* next;
@@ -65,7 +65,7 @@ class ThreadPool {
     if (index < free_.size() && free_[index] != nullptr) {
       memory = free_[index];
       free_[index] = free_[index]->next;
-      idle_bytes_ -= index * kClassBytes;
+      idle_bytes_[index] -= index * kClassBytes;
     } else {
       memory = ::operator new(index * kClassBytes);
     }
@@ -76,20 +76,22 @@ class ThreadPool {
   void free(void* memory, std::size_t bytes) noexcept {
     freed_.add();
     const std::size_t index = (bytes + kClassBytes - 1) / kClassBytes;
-    if (!kRecyclesFrames || index >= free_.size() || idle_bytes_ >= kIdleMaxBytes) {
+    if (!kRecyclesFrames || index >= free_.size() || idle_bytes_[index] >= kIdleMaxBytes) {
       ::operator delete(memory);
       return;
     }
     free_[index] = ::new (memory) FreeFrame{free_[index]};
-    idle_bytes_ += index * kClassBytes;
+    idle_bytes_[index] += index * kClassBytes;
   }
 
   // Negative when this thread freed frames of others.
   std::int64_t live() const noexcept { return static_cast<std::int64_t>(allocated_.get() - freed_.get()); }
 
  private:
-  std::array<FreeFrame*, kRecycledMaxBytes / kClassBytes + 1> free_{};
-  std::size_t idle_bytes_ = 0;
+  static constexpr std::size_t kClasses = kRecycledMaxBytes / kClassBytes + 1;
+
+  std::array<FreeFrame*, kClasses> free_{};
+  std::array<std::size_t, kClasses> idle_bytes_{};
   Counter allocated_;
   Counter freed_;
 };

@@ -24,8 +24,9 @@ inline constexpr bool kRecyclesFrames = FLUXOR_RECYCLES_FRAMES;
 //
 // Thread:  any.
 // Errors:  std::bad_alloc.
-// Cost:    a few loads and stores when recycled.  Frames over 2 KiB, and what exceeds 1 MiB of idle frames per thread,
-//          go through malloc, and so does what a thread does after its pool was destroyed.
+// Cost:    a few loads and stores when recycled.  Frames over 2 KiB, and what exceeds 256 KiB of idle frames of one
+// size
+//          per thread, go through malloc, and so does what a thread does after its pool was destroyed.
 void* allocate_frame(std::size_t bytes);
 void free_frame(void* frame, std::size_t bytes) noexcept;
 

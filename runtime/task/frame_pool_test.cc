@@ -61,6 +61,14 @@ TEST(FramePool, CountsLiveFramesAcrossThreads) {
   EXPECT_EQ(live_frames(), before);
 }
 
+TEST(FramePool, KeepsIdleFramesOfASizeWhateverThereIsOfAnother) {
+  std::vector<void*> frames;
+  for (int i = 0; i < 10'000; ++i) frames.push_back(allocate_frame(200));
+  for (void* frame : frames) free_frame(frame, 200);
+  free_frame(allocate_frame(700), 700);
+  EXPECT_EQ(allocations_of([] { free_frame(allocate_frame(700), 700); }).count, kRecyclesFrames ? 0U : 1U);
+}
+
 // Made before the thread's pool, so destroyed after it, as what static objects of the main thread hold is.
 struct HoldsAFrameToTheEnd {
   void* frame = nullptr;

@@ -2,44 +2,43 @@
 
 #include <coroutine>
 
-#include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/loop/event_loop.h"
 #include "runtime/loop/timer_wheel.h"
+#include "runtime/task/wait.h"
 
 namespace fluxor::runtime {
 
-// `co_await sleep_until(deadline)`: goes on in the first turn of this loop at or after the deadline.
-//
-// Thread:  loop.  Cost: one timer, inside the frame.
-class SleepAwaiter final : private Timer {
+// What sleep_for() and sleep_until() wait on.
+class SleepAwaiter final : private Wait, private Timer {
  public:
-  SleepAwaiter(EventLoop& loop, Instant deadline) noexcept : loop_(loop), deadline_(deadline) {}
+  explicit SleepAwaiter(Instant deadline) noexcept : until_(deadline) {}
+  explicit SleepAwaiter(Duration duration) noexcept : for_(duration) {}
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> awaiting) noexcept {
-    awaiting_ = awaiting;
-    loop_.arm(*this, deadline_);
+  template <TaskPromise P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+    if (!suspend(awaiting)) return false;
+    loop().arm(*this, until_ == kNever ? later(loop().now(), for_) : until_);
+    return true;
   }
-  void await_resume() const noexcept {}
+  void await_resume() const { throw_if_interrupted(); }
 
  private:
-  void on_timer() override { awaiting_.resume(); }
+  void on_timer() override { resume_now(); }
+  Ends on_cancel() noexcept override {
+    loop().cancel(*this);
+    return Ends::yes;
+  }
+  const char* what() const noexcept override { return "a timer"; }
 
-  EventLoop& loop_;
-  const Instant deadline_;
-  std::coroutine_handle<> awaiting_;
+  const Instant until_ = kNever;
+  const Duration for_ = Duration::max();
 };
 
-inline SleepAwaiter sleep_until(Instant deadline) noexcept {
-  EventLoop* loop = EventLoop::current();
-  FLUXOR_CHECK(loop != nullptr, "a task sleeps on an event loop");
-  return {*loop, deadline};
-}
-
-inline SleepAwaiter sleep_for(Duration duration) noexcept {
-  EventLoop* loop = EventLoop::current();
-  FLUXOR_CHECK(loop != nullptr, "a task sleeps on an event loop");
-  return {*loop, later(loop->now(), duration)};
-}
+// `co_await sleep_until(deadline)`: goes on in the first turn of this loop at or after the deadline.
+//
+// Thread:  loop.  Errors: Cancelled.  Cost: one timer, inside the frame.
+inline SleepAwaiter sleep_until(Instant deadline) noexcept { return SleepAwaiter(deadline); }
+inline SleepAwaiter sleep_for(Duration duration) noexcept { return SleepAwaiter(duration); }
 
 }  // namespace fluxor::runtime

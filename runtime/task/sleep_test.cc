@@ -92,8 +92,8 @@ TEST(Sleep, GoesOnInTheOrderOfDeadlines) {
 }
 
 TEST(SleepDeathTest, StopsATaskThatIsOnNoLoop) {
-  EXPECT_DEATH(sleep_for(1ms), "a task sleeps on an event loop");
-  EXPECT_DEATH(sleep_until(Instant()), "a task sleeps on an event loop");
+  const auto sleeps = []() -> Task<> { co_await sleep_for(1ms); };
+  EXPECT_DEATH(start(sleeps(), [](Outcome<>) {}), "a task that waits lives on an event loop");
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
-#include <optional>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -12,6 +12,8 @@
 #include "runtime/base/check.h"
 #include "runtime/base/compiler.h"
 #include "runtime/task/frame_pool.h"
+#include "runtime/task/task_state.h"
+#include "runtime/task/wait.h"
 
 namespace fluxor::runtime {
 
@@ -67,11 +69,17 @@ class PromiseBase {
   };
   FinalAwaiter final_suspend() const noexcept { return {}; }
 
-  void set_awaiting(std::coroutine_handle<> awaiting) noexcept { awaiting_ = awaiting; }
+  void set_awaiting(std::coroutine_handle<> awaiting, TaskState& task) noexcept {
+    awaiting_ = awaiting;
+    task_ = &task;
+  }
   bool awaited() const noexcept { return awaiting_ != nullptr; }
+  // What it is a part of; it has been awaited.
+  TaskState& task() const noexcept { return *task_; }
 
  private:
   std::coroutine_handle<> awaiting_;
+  TaskState* task_ = nullptr;
 };
 
 template <typename T>
@@ -132,8 +140,9 @@ class [[nodiscard]] Task {
    public:
     explicit Awaiter(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
     bool await_ready() const noexcept { return false; }
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) const noexcept {
-      frame_.promise().set_awaiting(awaiting);
+    template <TaskPromise P>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> awaiting) const noexcept {
+      frame_.promise().set_awaiting(awaiting, awaiting.promise().task());
       return frame_;
     }
     T await_resume() { return frame_.promise().outcome().take(); }
@@ -170,21 +179,28 @@ inline Task<void> Promise<void>::get_return_object() noexcept {
   return Task<void>(std::coroutine_handle<Promise>::from_promise(*this));
 }
 
-// The frame at the bottom of a started task: runs at once, destroys itself at its end.
+// The frame at the bottom of a started task: destroys itself at its end.
 struct Root {
-  struct promise_type {
+  class promise_type final : public TaskState {
+   public:
     static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
     static void operator delete(void* frame, std::size_t bytes) noexcept { free_frame(frame, bytes); }
-    Root get_return_object() const noexcept { return {}; }
-    std::suspend_never initial_suspend() const noexcept { return {}; }
+    template <typename... Args>
+    explicit promise_type(const std::source_location& site, const Args&...) noexcept : TaskState(site) {}
+    Root get_return_object() noexcept { return {this}; }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }
     void return_void() const noexcept {}
     void unhandled_exception() const noexcept { std::terminate(); }
+
+    TaskState& task() noexcept { return *this; }
+    void begin() { begin_now(std::coroutine_handle<promise_type>::from_promise(*this)); }
   };
+  promise_type* promise;
 };
 
 template <typename T, typename Done>
-Root run_root(Task<T> task, Done done) {
+Root run_root(std::source_location, Task<T> task, Done done) {
   Outcome<T> outcome;
   {
     // Who hears of the end may free at once what the arguments refer to, so their frame goes first.
@@ -208,12 +224,14 @@ Root run_root(Task<T> task, Done done) {
 // Starts a task from code that is no coroutine.  It runs until it first suspends before this returns; `done` is called
 // with its outcome, on the same loop, perhaps before this returns; the task's frame and arguments are gone by then.
 //
+// It belongs to no scope, so nobody cancels it: for what lies below scopes, and for tests.
+//
 // Thread:  loop.
 // Owns:    the task owns itself until its end; whoever starts it must outlive what `done` refers to, and so wait for
 // it. Errors:  `done` must not throw.
 template <typename T, std::invocable<Outcome<T>> Done>
-void start(Task<T> task, Done done) {
-  detail::run_root(std::move(task), std::move(done));
+void start(Task<T> task, Done done, std::source_location site = std::source_location::current()) {
+  detail::run_root(site, std::move(task), std::move(done)).promise->begin();
 }
 
 }  // namespace fluxor::runtime

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/system/error_code.hpp>
 #include <coroutine>
 #include <optional>
@@ -9,6 +12,7 @@
 #include <utility>
 
 #include "runtime/base/result.h"
+#include "runtime/task/wait.h"
 
 namespace fluxor::runtime {
 
@@ -17,6 +21,8 @@ namespace fluxor::runtime {
 //     Result<std::size_t> read = co_await socket.async_read_some(buffer, use_task);
 //
 // void(error_code) becomes Result<void>, void(error_code, T) becomes Result<T>, and more values a Result of a tuple.
+// A task that is told to stop asks Asio to cancel the operation, and goes on when that has completed: with
+// Errc::cancelled or Errc::deadline if it did no more than that.
 //
 // Thread:  loop: the operation's I/O object is made on the loop's own io_context, so that its handler runs there.
 // Owns:    the operation keeps the frame suspended until it completes; a context destroyed with operations outstanding
@@ -52,40 +58,51 @@ struct AsioResult<> {
 };
 
 template <typename Initiation, typename Arguments, typename... Values>
-class AsioAwaiter {
+class AsioAwaiter final : private Wait {
  public:
   using AsioResultType = AsioResult<Values...>;
 
   AsioAwaiter(Initiation initiation, Arguments arguments)
       : initiation_(std::move(initiation)), arguments_(std::move(arguments)) {}
-  AsioAwaiter(const AsioAwaiter&) = delete;
-  AsioAwaiter& operator=(const AsioAwaiter&) = delete;
 
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> awaiting) {
-    awaiting_ = awaiting;
+  template <TaskPromise P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    if (awaiting.promise().task().cancelled()) return suspend(awaiting);
     std::apply(
         [this](auto&&... arguments) {
           std::move(initiation_)(Handler{this}, std::forward<decltype(arguments)>(arguments)...);
         },
         std::move(arguments_));
+    return suspend(awaiting);  // after what may throw; Asio never calls back from inside a call
   }
   typename AsioResultType::Type await_resume() {
+    throw_if_interrupted();
     return std::move(*result_);  // NOLINT(bugprone-unchecked-optional-access): the handler set it before it resumed us
   }
 
  private:
   struct Handler {
+    using cancellation_slot_type = boost::asio::cancellation_slot;
+    cancellation_slot_type get_cancellation_slot() const noexcept { return awaiter->cancel_.slot(); }
+
     AsioAwaiter* awaiter;
-    void operator()(boost::system::error_code error, Values... values) {
-      awaiter->result_.emplace(AsioResultType::make(error, std::move(values)...));
-      awaiter->awaiting_.resume();
+    void operator()(boost::system::error_code code, Values... values) {
+      if (code == boost::asio::error::operation_aborted && awaiter->task().cancelled()) code = awaiter->interruption();
+      awaiter->result_.emplace(AsioResultType::make(code, std::move(values)...));
+      awaiter->resume_now();
     }
   };
 
+  Ends on_cancel() noexcept override {
+    cancel_.emit(boost::asio::cancellation_type::all);
+    return Ends::no;
+  }
+  const char* what() const noexcept override { return "Asio"; }
+
   Initiation initiation_;
   Arguments arguments_;
-  std::coroutine_handle<> awaiting_;
+  boost::asio::cancellation_signal cancel_;
   std::optional<typename AsioResultType::Type> result_;
 };
 

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/loop/post_when_room.h"
 #include "runtime/loop/timer_wheel.h"
 #include "runtime/net/stream.h"
+#include "runtime/task/post_when_room.h"
 #include "runtime/task/sleep.h"
 #include "runtime/task/task.h"
 

@@ -1,4 +1,4 @@
-#include "runtime/loop/post_when_room.h"
+#include "runtime/task/post_when_room.h"
 
 #include <gtest/gtest.h>
 

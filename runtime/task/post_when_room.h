@@ -10,36 +10,44 @@
 #include "runtime/base/result.h"
 #include "runtime/loop/event_loop.h"
 #include "runtime/loop/room_queue.h"
+#include "runtime/task/wait.h"
 
 namespace fluxor::runtime {
 
 // What co_await post_when_room(...) waits on; see there.
 template <typename F>
-class PostWhenRoom {
+class PostWhenRoom final : private Wait {
  public:
   PostWhenRoom(EventLoop& to, F callable) noexcept : to_(to), callable_(std::move(callable)) {}
-  PostWhenRoom(const PostWhenRoom&) = delete;
-  PostWhenRoom& operator=(const PostWhenRoom&) = delete;
 
   bool await_ready() noexcept {
     result_ = to_.post(std::move(callable_));  // moves only if it is accepted
     return *result_ || result_->error() != Errc::overloaded;
   }
-  bool await_suspend(std::coroutine_handle<> awaiting) {
-    EventLoop* const home = EventLoop::current();
-    FLUXOR_CHECK(home != nullptr, "who waits for room lives on an event loop");
-    std::unique_ptr<RoomWaiter> waiter = std::make_unique<Waiter>(*this, *home, awaiting);
+  template <TaskPromise P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    auto made = std::make_unique<Waiter>(*this);
+    if (!suspend(awaiting)) return false;
+    waiter_ = made.get();
+    std::unique_ptr<RoomWaiter> waiter = std::move(made);
     if (to_.await_room(waiter)) return true;
     result_ = Errc::closed;
-    return false;
+    wake();
+    return true;
   }
-  Result<void> await_resume() const noexcept { return *result_; }  // NOLINT(bugprone-unchecked-optional-access)
+  Result<void> await_resume() const {
+    if (interrupted()) {
+      if (waiter_ == nullptr) throw_if_interrupted();
+      return interruption();
+    }
+    return *result_;  // NOLINT(bugprone-unchecked-optional-access): await_ready() set it
+  }
 
  private:
   class Waiter final : public RoomWaiter {
    public:
-    Waiter(PostWhenRoom& post, EventLoop& home, std::coroutine_handle<> awaiting) noexcept
-        : post_(post), home_(home), awaiting_(awaiting), callable_(std::move(post.callable_)) {}
+    explicit Waiter(PostWhenRoom& post) noexcept
+        : post_(post), home_(post.home()), callable_(std::move(post.callable_)) {}
 
    private:
     void build(RingBuffer<Event>::Claim& claim) noexcept override { claim.emplace(std::move(callable_)); }
@@ -47,18 +55,27 @@ class PostWhenRoom {
     void on_control() override {
       const std::unique_ptr<Waiter> self(this);
       post_.result_ = state() == State::accepted ? Result<void>() : Result<void>(Errc::closed);
-      const std::coroutine_handle<> awaiting = awaiting_;
-      awaiting.resume();
+      post_.resume_now();
     }
 
     PostWhenRoom& post_;
     EventLoop& home_;
-    const std::coroutine_handle<> awaiting_;
     F callable_;
   };
 
+  static EventLoop& home() noexcept {
+    EventLoop* const home = EventLoop::current();
+    FLUXOR_CHECK(home != nullptr, "who waits for room lives on an event loop");
+    return *home;
+  }
+
+  // The place goes back to those behind it; if it was granted just now, the word of that is on its way.
+  Ends on_cancel() noexcept override { return waiter_->withdraw() ? Ends::yes : Ends::no; }
+  const char* what() const noexcept override { return "room in a ring"; }
+
   EventLoop& to_;
   F callable_;
+  RoomWaiter* waiter_ = nullptr;  // owned by the queue
   std::optional<Result<void>> result_;
 };
 
@@ -67,7 +84,8 @@ class PostWhenRoom {
 // loop's own full ring: it goes on consuming meanwhile.
 //
 // Thread:  loop.
-// Errors:  Errc::closed, at once or while it waits.
+// Errors:  Errc::closed, at once or while it waits; Errc::cancelled and Errc::deadline while it waits, then it was not
+//          posted.
 // Cost:    that of a post; one allocation if it has to wait.
 template <typename F>
   requires EventCallable<F> && std::is_nothrow_move_constructible_v<F>
