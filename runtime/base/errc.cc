@@ -17,6 +17,7 @@ class RuntimeCategory final : public boost::system::error_category {
       case Errc::not_found: return "not found";
       case Errc::invalid: return "invalid";
       case Errc::try_again: return "try again: there was no answer";
+      case Errc::exists: return "exists: the name is taken";
       case Errc::deadline: return "deadline: the time of its scope was over";
     }
     return "unknown error " + std::to_string(value);

@@ -15,6 +15,7 @@ enum class Errc {
   invalid = 6,     // the request itself makes no sense
   try_again = 7,   // whoever knows did not answer; the same request may succeed later
   deadline = 8,    // the time of whoever waited was over
+  exists = 9,      // something has that name already
 };
 
 const boost::system::error_category& runtime_category() noexcept;

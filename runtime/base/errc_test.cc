@@ -19,7 +19,7 @@ TEST(Errc, ComparesWithAnErrorCode) {
 TEST(Errc, HasATextOfItsOwnForEachAnswer) {
   std::set<std::string> texts;
   for (const Errc errc : {Errc::overloaded, Errc::closed, Errc::cancelled, Errc::timeout, Errc::not_found,
-                          Errc::invalid, Errc::try_again, Errc::deadline}) {
+                          Errc::invalid, Errc::try_again, Errc::deadline, Errc::exists}) {
     EXPECT_TRUE(texts.insert(make_error_code(errc).message()).second);
   }
   EXPECT_EQ(make_error_code(static_cast<Errc>(99)).message(), "unknown error 99");

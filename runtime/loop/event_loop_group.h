@@ -12,6 +12,7 @@
 #include "runtime/base/result.h"
 #include "runtime/loop/event_loop.h"
 #include "runtime/loop/loop_activity.h"
+#include "runtime/loop/loop_of_key.h"
 #include "runtime/ring/wait_strategy.h"
 
 namespace fluxor::runtime {
@@ -68,7 +69,6 @@ class EventLoopGroup {
 
  private:
   error_code start_thread(EventLoop& loop);
-  static std::size_t loop_of_key(std::string_view key, std::size_t loops) noexcept;
 
   EventLoopGroup(std::vector<std::unique_ptr<EventLoop>> loops, std::vector<int> cpus) noexcept
       : loops_(std::move(loops)), cpus_(std::move(cpus)) {}

@@ -119,6 +119,7 @@ class ScopeWait : public Wait, protected ScopeState {
  public:
   const char* what() const noexcept override { return "its scope"; }
   const ScopeState* scope() const noexcept override { return this; }
+  void* owner() const noexcept override { return task().owner(); }
 
  protected:
   using ScopeState::loop;

@@ -11,6 +11,8 @@ constinit thread_local bool telling = false;
 
 }  // namespace
 
+void* TaskState::owner() const noexcept { return scope_ == nullptr ? nullptr : scope_->owner(); }
+
 ScopeState::~ScopeState() {
   FLUXOR_CHECK(empty(), "a scope is not left before its tasks have ended");
   if (link_ != nullptr) {

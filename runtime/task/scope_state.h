@@ -48,6 +48,9 @@ class ScopeState {
     for (const TaskState* task = first_; task != nullptr; task = task->next_) look(*task);
   }
 
+  // Whose tasks these are, for layers above: that of the scope around it, or null.
+  virtual void* owner() const noexcept { return nullptr; }
+
   // For those who keep a way to spawn into it; see ScopeHandle.
   ScopeLink& link();
 

@@ -232,6 +232,7 @@ class Child {
   ~Child() { drop(); }
 
   bool done() const noexcept { return frame_.promise().done(); }
+  const TaskState& state() const noexcept { return frame_.promise(); }
   // Told to stop, it unwinds; its scope does not count that as a failure.
   void cancel() noexcept { frame_.promise().cancel(CancelReason::cancelled); }
 

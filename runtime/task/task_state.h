@@ -42,6 +42,8 @@ class TaskState : private ReadyNode {
   CancelReason cancel_reason() const noexcept { return reason_; }
   // Null while it runs or is about to.
   const Wait* waiting() const noexcept { return waiting_; }
+  // Whose it is, for layers above: its scope knows.  Null for a root.
+  void* owner() const noexcept;
   const TaskLocals& locals() const noexcept { return locals_; }
   TaskLocals& locals() noexcept { return locals_; }
 

@@ -1,0 +1,296 @@
+#include "runtime/verticle/incarnation.h"
+
+#include <algorithm>
+#include <boost/system/system_error.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "runtime/base/check.h"
+#include "runtime/loop/event_loop.h"
+#include "runtime/task/spawn.h"
+#include "runtime/task/wait.h"
+#include "runtime/verticle/deployments.h"
+#include "runtime/verticle/verticle_system.h"
+
+namespace fluxor::runtime {
+
+Incarnation::Incarnation(VerticleSystem& system, std::shared_ptr<const ChildSpec> spec, std::string name,
+                         std::unique_ptr<Verticle> verticle, EventLoop& loop, EventLoop& home, IncarnationOwner& owner)
+    : DirectoryEntry(std::move(name), loop.id()),
+      ScopeState(loop, kNever),
+      system_(system),
+      spec_(std::move(spec)),
+      home_loop_(home),
+      owner_(&owner),
+      verticle_(std::move(verticle)) {}
+
+Incarnation::~Incarnation() = default;
+
+// --- home ---------------------------------------------------------------------------------------------------------
+
+Result<void> Incarnation::order_start() {
+  if (const auto entered = system_.directory().enter(*this); !entered) return entered;
+  if (order(kStart)) return {};
+  system_.directory().remove(*this, {.kind = ExitKind::start_failed});
+  return Errc::closed;
+}
+
+bool Incarnation::order(std::uint8_t what) noexcept {
+  orders_.fetch_or(what, std::memory_order_acq_rel);
+  return loop().signal(*this);
+}
+
+void Incarnation::hear_started() {
+  if (owner_ != nullptr) owner_->on_started();
+}
+
+void Incarnation::hear_exited() {
+  IncarnationOwner* const owner = owner_;
+  const ExitReason reason = reason_;
+  if (!loop().signal(free_)) free();
+  if (owner != nullptr) owner->on_exited(reason);
+}
+
+// --- loop: orders -------------------------------------------------------------------------------------------------
+
+void Incarnation::on_control() {
+  const std::uint8_t orders = orders_.exchange(0, std::memory_order_acq_rel);
+  if ((orders & kStart) != 0) begin();
+  if ((orders & kNotices) != 0) hear_notices();
+  if ((orders & kStop) != 0) begin_stop(ExitKind::shutdown);
+  if ((orders & kKill) != 0) kill();
+}
+
+Task<> Incarnation::run_start(Incarnation* self) { co_await self->verticle_->start(self->context_); }
+Task<> Incarnation::run_stop(Incarnation* self) { co_await self->verticle_->stop(); }
+
+void Incarnation::begin() {
+  try {
+    start_task_ = &detail::spawn_into(*this, std::source_location::current(), &Incarnation::run_start, this).state();
+  } catch (...) {
+    fail(ExitKind::start_failed, std::current_exception());
+  }
+}
+
+bool Incarnation::on_task_ended(const TaskState& task, TaskEnd end, const std::exception_ptr& failure) noexcept {
+  if (&task == start_task_) {
+    start_task_ = nullptr;
+    if (end == TaskEnd::succeeded && state() == VerticleState::starting) {
+      set_state(VerticleState::running);
+      home_loop_.signal(started_);
+    } else if (end == TaskEnd::failed) {
+      fail(ExitKind::start_failed, failure);
+    }
+    return true;
+  }
+  if (&task == stop_task_) {
+    stop_task_ = nullptr;
+    if (end == TaskEnd::failed) reason_.failure = failure;
+    proceed();
+    return true;
+  }
+  if (end != TaskEnd::failed) return true;
+  if (!alive()) return false;  // it is ending already: this one goes to the loop's failure handler
+  fail(ExitKind::crashed, failure);
+  return true;
+}
+
+void Incarnation::crash(std::exception_ptr failure) noexcept { fail(ExitKind::crashed, std::move(failure)); }
+
+void Incarnation::fail(ExitKind kind, std::exception_ptr failure) noexcept {
+  if (!alive()) return;
+  // While it starts, every way to fail is a start that failed.
+  reason_ = {.kind = state() == VerticleState::starting ? ExitKind::start_failed : kind, .failure = std::move(failure)};
+  set_state(VerticleState::failing);
+  proceed();
+}
+
+void Incarnation::begin_stop(ExitKind kind) noexcept {
+  if (!alive()) return;
+  reason_ = {.kind = kind};
+  // stop() is for what start() has made, all of it.
+  stop_called_ = state() == VerticleState::starting;
+  set_state(VerticleState::stopping);
+  proceed();
+}
+
+void Incarnation::kill() noexcept {
+  if (state() == VerticleState::ended || std::exchange(killed_, true)) return;
+  const std::vector<std::string> lines = held();
+  std::string text = "verticle " +
+                     (name().empty() ? "number " + std::to_string(static_cast<std::uint64_t>(id())) : name()) +
+                     " did not stop in its time";
+  for (const std::string& line : lines) text += "\n  " + line;
+  system_.note_hold_out(std::move(text));
+  if (alive()) begin_stop(ExitKind::shutdown);
+  reason_.kind = ExitKind::killed;
+  if (children_ != nullptr) children_->kill();
+  stop_called_ = true;
+  cancel(CancelReason::cancelled);
+  proceed();
+}
+
+void Incarnation::proceed() noexcept {
+  if (state() != VerticleState::stopping && state() != VerticleState::failing) return;
+  // Without a stop() to come there is no use for tasks: they end beside the children.
+  const bool graceful = state() == VerticleState::stopping && !stop_called_;
+  if (!graceful && stop_task_ == nullptr) cancel(CancelReason::cancelled);
+  if (children_ != nullptr && !children_->stop([this] { proceed(); })) return;
+  if (graceful) {
+    stop_called_ = true;
+    try {
+      stop_task_ = &detail::spawn_into(*this, std::source_location::current(), &Incarnation::run_stop, this).state();
+      return;
+    } catch (...) {
+      reason_.failure = std::current_exception();
+      cancel(CancelReason::cancelled);
+    }
+  }
+  if (stop_task_ != nullptr || !empty()) return;
+  // In a unit of its own: the last task's frame, and whoever called us, are done by then.
+  if (!std::exchange(finishing_, true)) loop().make_ready(static_cast<ReadyNode&>(*this));
+}
+
+void Incarnation::finish() {
+  timers_.cancel_all();
+  // The youngest first.
+  while (last_resource_ != nullptr) {
+    VerticleResource& resource = *last_resource_;
+    remove(resource);
+    resource.on_verticle_end();
+  }
+  verticle_.reset();
+  children_.reset();
+  set_state(VerticleState::ended);
+  system_.directory().remove(*this, reason_);
+  // Home frees it; where that has ended there is nobody else.
+  if (!home_loop_.signal(exited_)) loop().signal(free_);
+}
+
+// --- loop: what the verticle uses -----------------------------------------------------------------------------------
+
+Deployments& Incarnation::children() {
+  if (children_ == nullptr) children_ = std::make_unique<Deployments>(system_, loop());
+  return *children_;
+}
+
+std::uint64_t Incarnation::monitor(VerticleId of, DownHandler handler) {
+  const std::uint64_t key = ++last_monitor_;
+  monitors_.push_back({key, std::move(handler)});
+  system_.directory().watch(*this, of, key);
+  return key;
+}
+
+void Incarnation::demonitor(std::uint64_t key) noexcept {
+  std::erase_if(monitors_, [key](const Monitor& monitor) { return monitor.key == key; });
+  system_.directory().unwatch(*this, key);
+}
+
+void Incarnation::hear_notices() {
+  while (const auto notice = system_.directory().take_notice(*this)) {
+    const Down down{notice->target_id, notice->reason};
+    if (notice->kind == Watch::Kind::monitor) {
+      const auto found = std::find_if(monitors_.begin(), monitors_.end(),
+                                      [&](const Monitor& monitor) { return monitor.key == notice->key; });
+      if (found == monitors_.end()) continue;
+      const DownHandler handler = std::move(found->handler);
+      monitors_.erase(found);
+      if (alive()) handler(*this, down);
+    } else if (trap_) {
+      if (alive()) trap_(*this, down);
+    } else if (down.reason.abnormal()) {
+      fail(ExitKind::crashed, std::make_exception_ptr(std::runtime_error(
+                                  "linked verticle number " + std::to_string(static_cast<std::uint64_t>(down.id)) +
+                                  " " + down.reason.text())));
+    }
+  }
+}
+
+void Incarnation::add(VerticleResource& resource) noexcept {
+  resource.previous_ = last_resource_;
+  if (last_resource_ != nullptr) last_resource_->next_ = &resource;
+  last_resource_ = &resource;
+}
+
+void Incarnation::remove(VerticleResource& resource) noexcept {
+  if (resource.previous_ != nullptr) resource.previous_->next_ = resource.next_;
+  (resource.next_ == nullptr ? last_resource_ : resource.next_->previous_) = resource.previous_;
+  resource.previous_ = resource.next_ = nullptr;
+  resource.owner_ = nullptr;
+}
+
+std::vector<std::string> Incarnation::held() const {
+  std::vector<std::string> lines;
+  each_task([&](const TaskState& task) {
+    const std::source_location& site = task.site();
+    std::string line = &task == start_task_ ? "start()" : &task == stop_task_ ? "stop()" : "a task";
+    line += ", spawned at " + std::string(site.file_name()) + ":" + std::to_string(site.line()) + ", " +
+            (task.waiting() == nullptr ? "runs" : "waits for " + std::string(task.waiting()->what()));
+    lines.push_back(std::move(line));
+  });
+  return lines;
+}
+
+// --- Context
+// ----------------------------------------------------------------------------------------------------------
+
+VerticleResource::VerticleResource(Context& context) noexcept : owner_(&context.incarnation_) { owner_->add(*this); }
+VerticleResource::~VerticleResource() {
+  if (owner_ != nullptr) owner_->remove(*this);
+}
+
+Context* Context::current() noexcept {
+  const TaskState* const task = TaskState::current();
+  return task == nullptr ? nullptr : static_cast<Context*>(task->owner());
+}
+
+EventLoop& Context::loop() const noexcept { return incarnation_.loop(); }
+VerticleId Context::id() const noexcept { return incarnation_.id(); }
+const std::string& Context::name() const noexcept { return incarnation_.name(); }
+VerticleState Context::state() const noexcept { return incarnation_.state(); }
+VerticleSystem& Context::system() const noexcept { return incarnation_.system(); }
+const std::any* Context::config_any() const noexcept { return incarnation_.spec().options.config.get(); }
+void Context::exit() noexcept { incarnation_.exit(); }
+void Context::crash(std::exception_ptr failure) noexcept { incarnation_.crash(std::move(failure)); }
+ScopeState& Context::spawn_scope() const noexcept { return incarnation_.scope(); }
+
+TimerHandle Context::begin_timer(VerticleTimer& timer, Duration delay) {
+  incarnation_.timers().begin(timer, later(loop().now(), delay));
+  return TimerHandle(timer);
+}
+
+std::uint64_t Context::begin_monitor(VerticleId of, DownHandler handler) {
+  return incarnation_.monitor(of, std::move(handler));
+}
+void Context::demonitor(std::uint64_t key) noexcept { incarnation_.demonitor(key); }
+void Context::set_trap(DownHandler handler) { incarnation_.trap_exits(std::move(handler)); }
+void Context::link(VerticleId with) { system().directory().link(incarnation_, with); }
+void Context::unlink(VerticleId with) noexcept { system().directory().unlink(incarnation_, with); }
+std::optional<VerticleId> Context::find(std::string_view name) const { return system().directory().find(name); }
+
+Task<Result<DeploymentId>> Context::deploy(VerticleFactory factory, DeploymentOptions options) {
+  if (!incarnation_.alive()) co_return Errc::closed;
+  ChildSpec spec{.options = std::move(options), .factory = std::move(factory)};
+  co_return co_await incarnation_.children().deploy(std::make_shared<const ChildSpec>(std::move(spec)));
+}
+
+Task<Result<DeploymentId>> Context::deploy(SupervisorSpec spec) {
+  if (!incarnation_.alive()) co_return Errc::closed;
+  SupervisorSpec around;
+  around.child(std::move(spec));
+  co_return co_await incarnation_.children().deploy(
+      std::make_shared<const ChildSpec>(std::move(around.children.front())));
+}
+
+Task<Result<DeploymentId>> Context::start_child(DeploymentId supervisor, ChildSpec spec) {
+  if (!incarnation_.alive()) co_return Errc::closed;
+  co_return co_await incarnation_.children().start_child(supervisor,
+                                                         std::make_shared<const ChildSpec>(std::move(spec)));
+}
+
+Task<Result<void>> Context::undeploy(DeploymentId id) {
+  if (incarnation_.children_if_any() == nullptr) co_return system().knows(id) ? Errc::closed : Errc::not_found;
+  co_return co_await incarnation_.children().undeploy(id);
+}
+
+}  // namespace fluxor::runtime

@@ -1,0 +1,174 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/loop/control_lane.h"
+#include "runtime/loop/ready_queue.h"
+#include "runtime/task/scope_state.h"
+#include "runtime/verticle/context.h"
+#include "runtime/verticle/deployment_options.h"
+#include "runtime/verticle/directory.h"
+#include "runtime/verticle/exit_reason.h"
+#include "runtime/verticle/supervisor_spec.h"
+#include "runtime/verticle/verticle.h"
+#include "runtime/verticle/verticle_timer.h"
+
+namespace fluxor::runtime {
+
+class Deployments;
+class EventLoop;
+class Incarnation;
+class VerticleSystem;
+
+// Who has made an incarnation, on its own loop, "home".
+class IncarnationOwner {
+ public:
+  virtual void on_started() = 0;
+  virtual void on_exited(const ExitReason& reason) = 0;
+
+ protected:
+  ~IncarnationOwner() = default;
+};
+
+// One life of a verticle: the scope that it is, from start() to its end.
+//
+//           order start                      start() returned                 order stop, exit()
+//   made ───────────────► starting ─────────────────────────────► running ─────────────────────► stopping ──► ended
+//                            │ start() failed                         │ a task, a timer, a link       │ children stop,
+//                            └──────────────► failing ◄───────────────┘                               │ stop(), tasks
+//                                                │ tasks are cancelled, children stop                 │ are cancelled
+//                                                └────────────────────────────────────────────────► ended
+//
+// It lives on two loops.  Home orders (start, stop, kill) and hears (started, exited), by nodes of the control lanes
+// that lie in here, so nothing can be refused.  Orders are flags and one node; where a node is the last that one side
+// has to say (exited, free) it is one of its own, since whoever reads a flag would not know whether the other side has
+// let go of the node.  What was pushed before runs before, so nothing is on its way when it is freed.
+//
+// Thread:  as said at each part.
+// Owns:    the verticle, its children, timers and monitors; itself from order_start() on, until order_free().
+class Incarnation final : public DirectoryEntry, private ControlNode, private ReadyNode, private ScopeState {
+ public:
+  // Thread: home.
+  Incarnation(VerticleSystem& system, std::shared_ptr<const ChildSpec> spec, std::string name,
+              std::unique_ptr<Verticle> verticle, EventLoop& loop, EventLoop& home, IncarnationOwner& owner);
+  ~Incarnation() override;
+
+  // All orders: thread home.
+  //
+  // Errors: Errc::exists if the name is taken, Errc::closed if the loop has ended; then it is still the caller's.
+  Result<void> order_start();
+  void order_stop() noexcept { order(kStop); }
+  void order_kill() noexcept { order(kKill); }
+  // Nobody hears of it from now on; it frees itself when it ends.
+  void disown() noexcept { owner_ = nullptr; }
+
+  // All below: thread loop.
+
+  EventLoop& loop() const noexcept { return ScopeState::loop(); }
+  VerticleSystem& system() const noexcept { return system_; }
+  const ChildSpec& spec() const noexcept { return *spec_; }
+  Context& context() noexcept { return context_; }
+  ScopeState& scope() noexcept { return *this; }
+  const ScopeState& scope() const noexcept { return *this; }
+  VerticleTimers& timers() noexcept { return timers_; }
+  const VerticleTimers& timers() const noexcept { return timers_; }
+  // Made when first asked for.
+  Deployments& children();
+  const Deployments* children_if_any() const noexcept { return children_.get(); }
+  // Whether it takes children, monitors and the like.
+  bool alive() const noexcept { return state() == VerticleState::starting || state() == VerticleState::running; }
+
+  void exit() noexcept { begin_stop(ExitKind::normal); }
+  void crash(std::exception_ptr failure) noexcept;
+
+  using DownHandler = std::function<void(ScopeState&, const Down&)>;
+  std::uint64_t monitor(VerticleId of, DownHandler handler);
+  void demonitor(std::uint64_t key) noexcept;
+  void trap_exits(DownHandler handler) { trap_ = std::move(handler); }
+
+  void add(VerticleResource& resource) noexcept;
+  void remove(VerticleResource& resource) noexcept;
+
+  // What runs in it, a line each.
+  std::vector<std::string> held() const;
+
+ private:
+  friend class Context;
+  static constexpr std::uint8_t kStart = 1, kStop = 2, kKill = 4, kNotices = 8;
+
+  // A signal that calls one function of ours.
+  template <void (Incarnation::*kHear)()>
+  class Node final : public ControlNode {
+   public:
+    explicit Node(Incarnation& incarnation) noexcept : incarnation_(incarnation) {}
+
+   private:
+    void on_control() override { (incarnation_.*kHear)(); }
+    Incarnation& incarnation_;
+  };
+  struct Monitor {
+    std::uint64_t key;
+    DownHandler handler;
+  };
+
+  // Thread: any.  False if the loop has ended.
+  bool order(std::uint8_t what) noexcept;
+  void wake_for_notices() noexcept override { order(kNotices); }
+  // Thread: home.
+  void hear_started();
+  void hear_exited();
+  // Thread: loop, or home if that has ended.
+  void free() { delete this; }
+
+  // ControlNode: orders.
+  void on_control() override;
+  // ReadyNode: the end.
+  void on_ready() override { finish(); }
+  // ScopeState
+  bool on_task_ended(const TaskState& task, TaskEnd end, const std::exception_ptr& failure) noexcept override;
+  void on_empty() noexcept override { proceed(); }
+  void* owner() const noexcept override { return const_cast<Context*>(&context_); }
+
+  static Task<> run_start(Incarnation* self);
+  static Task<> run_stop(Incarnation* self);
+  void begin();
+  void begin_stop(ExitKind kind) noexcept;
+  void fail(ExitKind kind, std::exception_ptr failure) noexcept;
+  void hear_notices();
+  void kill() noexcept;
+  // Goes on towards the end: children, stop(), tasks; called whenever one of them is done.
+  void proceed() noexcept;
+  void finish();
+
+  VerticleSystem& system_;
+  const std::shared_ptr<const ChildSpec> spec_;
+  EventLoop& home_loop_;
+  IncarnationOwner* owner_;  // home's
+  std::atomic<std::uint8_t> orders_{0};
+  Node<&Incarnation::hear_started> started_{*this};
+  Node<&Incarnation::hear_exited> exited_{*this};
+  Node<&Incarnation::free> free_{*this};
+
+  Context context_{*this};
+  std::unique_ptr<Verticle> verticle_;
+  std::unique_ptr<Deployments> children_;
+  VerticleTimers timers_;
+  VerticleResource* last_resource_ = nullptr;
+  std::vector<Monitor> monitors_;
+  DownHandler trap_;
+  std::uint64_t last_monitor_ = 0;
+  const TaskState* start_task_ = nullptr;
+  const TaskState* stop_task_ = nullptr;
+  bool stop_called_ = false;
+  bool killed_ = false;
+  bool finishing_ = false;
+  ExitReason reason_;
+};
+
+}  // namespace fluxor::runtime

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "runtime/verticle/exit_reason.h"
+
+namespace fluxor::runtime {
+
+class SupervisedChild;
+
+// Who starts and stops a child, and hears of it: a slot of a supervisor.
+class ChildListener {
+ public:
+  virtual void on_child_started(SupervisedChild& child) = 0;
+  virtual void on_child_exited(SupervisedChild& child, const ExitReason& reason) = 0;
+
+ protected:
+  ~ChildListener() = default;
+};
+
+// A verticle or a supervisor, as its supervisor sees it.
+//
+// Each start() leads to at most one on_child_started() and then exactly one on_child_exited(), each in a unit of its
+// own: never from inside a call.  After that it may be started again, or destroyed.
+//
+// Thread:  the loop of its supervisor.
+class SupervisedChild {
+ public:
+  SupervisedChild() = default;
+  SupervisedChild(const SupervisedChild&) = delete;
+  SupervisedChild& operator=(const SupervisedChild&) = delete;
+  virtual ~SupervisedChild() = default;
+
+  virtual void start(ChildListener& listener) = 0;
+  // Asks it to end, also while it starts.
+  virtual void stop() = 0;
+  // It has had its time: cancels whatever still runs in it, and notes what that was.
+  virtual void kill() = 0;
+  // Nobody waits for it any more: on_child_exited() does not come; it cleans up behind itself if it ever ends.
+  virtual void abandon() = 0;
+};
+
+}  // namespace fluxor::runtime

@@ -1,0 +1,62 @@
+#include "runtime/verticle/verticle_child.h"
+
+#include <utility>
+
+#include "runtime/loop/event_loop.h"
+#include "runtime/verticle/verticle_system.h"
+
+namespace fluxor::runtime {
+
+VerticleChild::VerticleChild(VerticleSystem& system, std::shared_ptr<const ChildSpec> spec, std::string name,
+                             EventLoop& loop, EventLoop& home, std::unique_ptr<Verticle> first) noexcept
+    : system_(system),
+      spec_(std::move(spec)),
+      name_(std::move(name)),
+      loop_(loop),
+      home_(home),
+      first_(std::move(first)) {}
+
+void VerticleChild::start(ChildListener& listener) {
+  listener_ = &listener;
+  try {
+    std::unique_ptr<Verticle> verticle = first_ != nullptr ? std::move(first_) : spec_->factory();
+    if (verticle == nullptr) return refuse({.kind = ExitKind::start_failed, .error = Errc::invalid});
+    auto made = std::make_unique<Incarnation>(system_, spec_, name_, std::move(verticle), loop_, home_,
+                                              static_cast<IncarnationOwner&>(*this));
+    if (const auto started = made->order_start(); !started) {
+      return refuse({.kind = ExitKind::start_failed, .error = started.error()});
+    }
+    incarnation_ = made.release();
+  } catch (...) {
+    refuse({.kind = ExitKind::start_failed, .failure = std::current_exception()});
+  }
+}
+
+void VerticleChild::refuse(ExitReason reason) {
+  refusal_ = std::move(reason);
+  home_.make_ready(static_cast<ReadyNode&>(*this));
+}
+
+void VerticleChild::on_ready() {
+  const ExitReason reason = std::move(refusal_);
+  listener_->on_child_exited(*this, reason);  // may destroy this
+}
+
+void VerticleChild::stop() {
+  if (incarnation_ != nullptr) incarnation_->order_stop();
+}
+
+void VerticleChild::kill() {
+  if (incarnation_ != nullptr) incarnation_->order_kill();
+}
+
+void VerticleChild::abandon() {
+  if (Incarnation* const incarnation = std::exchange(incarnation_, nullptr)) incarnation->disown();
+}
+
+void VerticleChild::on_exited(const ExitReason& reason) {
+  incarnation_ = nullptr;
+  listener_->on_child_exited(*this, reason);
+}
+
+}  // namespace fluxor::runtime
