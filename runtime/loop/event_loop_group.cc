@@ -92,6 +92,12 @@ void EventLoopGroup::stop() noexcept {
   }
 }
 
+std::vector<EventLoop*> EventLoopGroup::all() const {
+  std::vector<EventLoop*> loops;
+  for (const auto& loop : loops_) loops.push_back(loop.get());
+  return loops;
+}
+
 EventLoop& EventLoopGroup::next() noexcept {
   return *loops_[next_.fetch_add(1, std::memory_order_relaxed) % loops_.size()];
 }

@@ -57,6 +57,7 @@ class EventLoopGroup {
 
   std::size_t size() const noexcept { return loops_.size(); }
   EventLoop& at(std::size_t index) noexcept { return *loops_[index]; }
+  std::vector<EventLoop*> all() const;
 
   // Each in turn.
   EventLoop& next() noexcept;

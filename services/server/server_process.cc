@@ -200,7 +200,8 @@ ExitCode serve(const ServerConfig& config, const runtime::Clock& clock, runtime:
                             if (dog == nullptr) return std::nullopt;
                             return dog->stats().stalls;
                           }};
-  http = std::make_unique<web::HttpServer>(**group, http_options(config, *connections), make_routes(facts), gate, log);
+  http = std::make_unique<web::HttpServer>((*group)->all(), http_options(config, *connections), make_routes(facts),
+                                           gate, log);
   if (const auto started = (*group)->start(); !started) {
     return cannot_start("cannot start " + std::to_string(loops) + " event loops: " + started.error().message());
   }

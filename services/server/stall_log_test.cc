@@ -104,8 +104,8 @@ class HeldServerTest : public testing::Test {
     routes.get("/held/:name", [this](web::Request&) { return hold_the_loop(); });
     routes.get("/free", [](web::Request&) { return web::Response::text(200, web::StaticBody{"free"}); });
     group = runtime::EventLoopGroup::create({.loops = 2, .watcher = &watchdog}, clock, nullptr).value();
-    server = std::make_unique<web::HttpServer>(*group, web::HttpOptions(), std::move(routes).build().value(), gate,
-                                               ignored_log);
+    server = std::make_unique<web::HttpServer>(group->all(), web::HttpOptions(), std::move(routes).build().value(),
+                                               gate, ignored_log);
     group->start().value();
     ASSERT_TRUE(server->start(runtime::Endpoint::any_v4(0)));
     const std::array<runtime::EventLoop*, 2> loops{&group->at(0), &group->at(1)};

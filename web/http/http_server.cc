@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
+#include <cstdint>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -29,46 +31,60 @@ constexpr runtime::Duration kAcceptRetry = std::chrono::milliseconds(100);
 // Thread:  any, but for the constructor and listening_, which are set before the parts begin.
 class HttpServer::Shared {
  public:
-  Shared(runtime::EventLoopGroup& group, const HttpOptions& options, std::shared_ptr<const RouteTable> routes,
+  Shared(std::vector<runtime::EventLoop*> loops, const HttpOptions& options, std::shared_ptr<const RouteTable> routes,
          Gate& gate, runtime::LogSink& log)
-      : group(group),
+      : loops(std::move(loops)),
         options(options),
         routes(std::move(routes)),
         gate(gate),
         log(log),
-        balance(group.size(), options.limits.connections_max) {}
+        balance(this->loops.size(), options.limits.connections_max) {}
 
   // Called wherever the last obstacle may just have gone.
   void check_drained() {
-    if (parts_drained.load(std::memory_order_acquire) != group.size() || balance.total() != 0) return;
+    if (parts_drained.load(std::memory_order_acquire) != loops.size() || balance.total() != 0) return;
     if (!drained_told_.exchange(true)) on_drained();
   }
 
-  // Counts answers of the loops to a command, for an owner who waits.
-  void acknowledge(runtime::error_code error, std::vector<std::string> names) {
-    const std::lock_guard lock(mutex_);
-    ++acknowledged_;
-    if (error.failed()) first_error_ = error;
-    for (std::string& name : names) names_.push_back(std::move(name));
-    answered_.notify_all();
-  }
+  // What the loops answered to a command.
   struct Answers {
-    std::size_t count;
-    runtime::error_code error;
-    std::vector<std::string> names;
+    std::size_t count = 0;
+    runtime::error_code error{};
+    std::vector<std::string> names{};
   };
-  Answers wait_for_answers(std::size_t wanted, std::optional<runtime::Duration> patience) {
-    std::unique_lock lock(mutex_);
-    const auto all = [&] { return acknowledged_ >= wanted; };
-    if (patience) {
-      answered_.wait_for(lock, *patience, all);
-    } else {
-      answered_.wait(lock, all);
+  using Answered = std::function<void(Answers)>;
+
+  // A question to all loops; `answered` is called on the loop that is the last.  Returns its number.
+  std::uint64_t ask(Answered answered) {
+    const std::lock_guard lock(mutex_);
+    answers_ = {};
+    answered_ = std::move(answered);
+    return ++question_;
+  }
+  // An answer to an earlier question comes too late.
+  void acknowledge(std::uint64_t question, runtime::error_code error, std::vector<std::string> names) {
+    Answered answered;
+    Answers answers;
+    {
+      const std::lock_guard lock(mutex_);
+      if (question != question_) return;
+      ++answers_.count;
+      if (error.failed()) answers_.error = error;
+      for (std::string& name : names) answers_.names.push_back(std::move(name));
+      if (answers_.count < loops.size()) return;
+      answered = std::exchange(answered_, nullptr);
+      answers = std::exchange(answers_, {});
     }
-    return {std::exchange(acknowledged_, 0), std::exchange(first_error_, {}), std::exchange(names_, {})};
+    if (answered) answered(std::move(answers));
+  }
+  // Nobody waits any more: what there is.
+  Answers give_up_waiting() {
+    const std::lock_guard lock(mutex_);
+    answered_ = nullptr;
+    return answers_;
   }
 
-  runtime::EventLoopGroup& group;
+  const std::vector<runtime::EventLoop*> loops;
   const HttpOptions options;
   const std::shared_ptr<const RouteTable> routes;
   Gate& gate;
@@ -82,10 +98,9 @@ class HttpServer::Shared {
  private:
   std::atomic<bool> drained_told_{false};
   std::mutex mutex_;  // a leaf; guards what follows
-  std::condition_variable answered_;
-  std::size_t acknowledged_ = 0;
-  runtime::error_code first_error_;
-  std::vector<std::string> names_;
+  std::uint64_t question_ = 0;
+  Answered answered_;
+  Answers answers_;
 };
 
 // The server on one loop.
@@ -96,15 +111,20 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
                                    private runtime::Timer,
                                    private ConnectionOwner {
  public:
-  enum Command : unsigned { kStart = 1, kCheckAccepting = 2, kDrain = 4, kAbort = 8 };
+  enum Command : unsigned { kStart = 1, kCheckAccepting = 2, kDrain = 4, kAbort = 8, kClose = 16 };
 
   LoopPart(Shared& shared, std::vector<std::unique_ptr<LoopPart>>& parts, std::size_t index)
       : shared_(shared),
         parts_(parts),
         index_(index),
-        loop_(shared.group.at(index)),
+        loop_(*shared.loops[index]),
         context_(loop_, shared.options, *shared.routes, shared.gate, counters_) {}
 
+  // As tell(), and each is to answer question number `question`.
+  void ask(Command command, std::uint64_t question) noexcept {
+    question_.store(question, std::memory_order_relaxed);
+    tell(command);
+  }
   // Thread: any.  Commands given together are carried out in the order of their values.
   void tell(Command command) noexcept {
     commands_.fetch_or(command, std::memory_order_release);
@@ -120,12 +140,17 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
     if ((commands & kCheckAccepting) != 0) check_accepting();
     if ((commands & kDrain) != 0) drain();
     if ((commands & kAbort) != 0) abort();
+    if ((commands & kClose) != 0) close();
   }
 
   void begin() {
     auto listener = loop_.poller().listen(*shared_.listening, *this);
     if (listener) listener_ = std::move(*listener);
-    shared_.acknowledge(listener ? runtime::error_code() : listener.error(), {});
+    answer(listener ? runtime::error_code() : listener.error(), {});
+  }
+
+  void answer(runtime::error_code error, std::vector<std::string> names) {
+    shared_.acknowledge(question_.load(std::memory_order_relaxed), error, std::move(names));
   }
 
   void on_accept(runtime::Socket socket) override {
@@ -251,7 +276,13 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
       if (!connection.running_route().empty()) names.emplace_back(connection.running_route());
       connection.abort();
     });
-    shared_.acknowledge({}, std::move(names));
+    answer({}, std::move(names));
+  }
+
+  void close() {
+    listener_.reset();
+    loop_.cancel(*this);
+    answer({}, {});  // this may be gone
   }
 
   Shared& shared_;
@@ -266,13 +297,15 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
   bool handshakes_over_ = false;
   bool accepts_nothing_more_ = false;
   std::atomic<unsigned> commands_{0};
+  std::atomic<std::uint64_t> question_{0};  // visible with the command
 };
 
-HttpServer::HttpServer(runtime::EventLoopGroup& group, const HttpOptions& options,
+HttpServer::HttpServer(std::vector<runtime::EventLoop*> loops, const HttpOptions& options,
                        std::shared_ptr<const RouteTable> routes, Gate& gate, runtime::LogSink& log)
-    : shared_(std::make_unique<Shared>(group, options, std::move(routes), gate, log)) {
-  parts_.reserve(group.size());
-  for (std::size_t i = 0; i < group.size(); ++i) parts_.push_back(std::make_unique<LoopPart>(*shared_, parts_, i));
+    : shared_(std::make_unique<Shared>(std::move(loops), options, std::move(routes), gate, log)) {
+  const std::size_t count = shared_->loops.size();
+  parts_.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) parts_.push_back(std::make_unique<LoopPart>(*shared_, parts_, i));
 }
 
 HttpServer::~HttpServer() = default;
@@ -287,6 +320,12 @@ runtime::Result<void> HttpServer::check_limits() const {
   return {};
 }
 
+template <typename Answered>
+void HttpServer::ask(unsigned command, Answered answered) {
+  const std::uint64_t question = shared_->ask(std::move(answered));
+  for (const auto& part : parts_) part->ask(static_cast<LoopPart::Command>(command), question);
+}
+
 runtime::Result<void> HttpServer::start(const runtime::Endpoint& endpoint) {
   if (auto fits = check_limits(); !fits) return fits;
   auto socket = runtime::ListeningSocket::open(endpoint, {});
@@ -295,15 +334,25 @@ runtime::Result<void> HttpServer::start(const runtime::Endpoint& endpoint) {
 }
 
 runtime::Result<void> HttpServer::start(runtime::ListeningSocket listening) {
-  if (auto fits = check_limits(); !fits) return fits;
+  // Shared with the loop that answers last, which may be inside set_value() still when we go on.
+  const auto started = std::make_shared<std::promise<runtime::error_code>>();
+  auto answer = started->get_future();
+  start(std::move(listening), [started](runtime::error_code failure) { started->set_value(failure); });
+  const runtime::error_code error = answer.get();
+  if (error.failed()) return error;
+  return {};
+}
+
+void HttpServer::start(runtime::ListeningSocket listening, std::function<void(runtime::error_code)> on_started) {
+  if (auto fits = check_limits(); !fits) return on_started(fits.error());
   local_endpoint_ = listening.local_endpoint();
   shared_->listening = std::move(listening);
-  for (const auto& part : parts_) part->tell(LoopPart::kStart);
-  const auto answers = shared_->wait_for_answers(parts_.size(), std::nullopt);
-  if (!answers.error.failed()) return {};
-  for (const auto& part : parts_) part->tell(LoopPart::kAbort);
-  static_cast<void>(shared_->wait_for_answers(parts_.size(), std::nullopt));
-  return answers.error;
+  ask(LoopPart::kStart, [this, on_started = std::move(on_started)](const Shared::Answers& answers) mutable {
+    if (!answers.error.failed()) return on_started({});
+    // Nothing shall accept.
+    ask(LoopPart::kAbort,
+        [on_started = std::move(on_started), error = answers.error](const Shared::Answers&) { on_started(error); });
+  });
 }
 
 void HttpServer::drain(std::function<void()> on_drained) {
@@ -315,12 +364,23 @@ void HttpServer::drain(std::function<void()> on_drained) {
 }
 
 std::vector<std::string> HttpServer::abort(runtime::Duration patience) {
-  for (const auto& part : parts_) part->tell(LoopPart::kAbort);
-  auto answers = shared_->wait_for_answers(parts_.size(), patience);
-  if (answers.count < parts_.size()) {
-    answers.names.push_back(std::to_string(parts_.size() - answers.count) + " event loop(s) held by a handler");
-  }
+  // Shared with a loop that may answer when nobody waits any more.
+  const auto aborted = std::make_shared<std::promise<Shared::Answers>>();
+  ask(LoopPart::kAbort, [aborted](Shared::Answers answers) { aborted->set_value(std::move(answers)); });
+  auto future = aborted->get_future();
+  if (future.wait_for(patience) == std::future_status::ready) return future.get().names;
+  Shared::Answers answers = shared_->give_up_waiting();
+  answers.names.push_back(std::to_string(parts_.size() - answers.count) + " event loop(s) held by a handler");
   return std::move(answers.names);
+}
+
+void HttpServer::abort(std::function<void(std::vector<std::string> running)> on_aborted) {
+  ask(LoopPart::kAbort,
+      [on_aborted = std::move(on_aborted)](Shared::Answers answers) { on_aborted(std::move(answers.names)); });
+}
+
+void HttpServer::close(std::function<void()> on_closed) {
+  ask(LoopPart::kClose, [on_closed = std::move(on_closed)](const Shared::Answers&) { on_closed(); });
 }
 
 HttpStats HttpServer::stats() const noexcept {

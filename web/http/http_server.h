@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/result.h"
-#include "runtime/loop/event_loop_group.h"
 #include "runtime/net/endpoint.h"
 #include "runtime/net/listening_socket.h"
 #include "web/admission/gate.h"
@@ -17,32 +17,40 @@
 #include "web/http/http_stats.h"
 #include "web/router/route_table.h"
 
+namespace fluxor::runtime {
+class EventLoop;
+}
+
 namespace fluxor::web {
 
-// An HTTP/1.1 server on all loops of a group: each accepts for itself, from one listening socket, and hands a
-// connection on when another loop has clearly fewer.
+// An HTTP/1.1 server on several loops: each accepts for itself, from one listening socket, and hands a connection on
+// when another loop has clearly fewer.
 //
 //     start ─► accepts ─► drain(): takes out what the kernel has accepted, answers what comes with
-//                         `connection: close` ─► on_drained ─► destroy, once the group has stopped
+//                         `connection: close` ─► on_drained ─► close() ─► on_closed ─► destroy
+//
+// Each step comes in two forms: one that waits, for a thread that is no loop's, and one that calls back, on some loop.
+// HttpVerticle has the latter behind a verticle's start() and stop().
 //
 // Thread:  owner, but for what says otherwise.
-// Owns:    its listening socket and its connections, each on its loop.  Routes, gate, log and group must outlive it.
+// Owns:    its listening socket and its connections, each on its loop.  Routes, gate, log and loops must outlive it.
 class HttpServer {
  public:
-  HttpServer(runtime::EventLoopGroup& group, const HttpOptions& options, std::shared_ptr<const RouteTable> routes,
-             Gate& gate, runtime::LogSink& log);
+  HttpServer(std::vector<runtime::EventLoop*> loops, const HttpOptions& options,
+             std::shared_ptr<const RouteTable> routes, Gate& gate, runtime::LogSink& log);
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
-  // The group has stopped, or start() was never called or failed.
+  // It was closed, or its loops have stopped, or start() was never called or failed.
   ~HttpServer();
 
-  // Binds, and begins to accept on every loop; the group must run.
+  // Binds, and begins to accept on every loop; they must run.
   // Errors:  what the kernel says (address in use, …), or Errc::invalid for limits that do not fit the transport.  Then
   //          nothing accepts.
   runtime::Result<void> start(const runtime::Endpoint& endpoint);
   // The same on a socket that listens already: one with options of its own, or of the network in memory that the
-  // group's pollers are on.
+  // loops' pollers are on.
   runtime::Result<void> start(runtime::ListeningSocket listening);
+  void start(runtime::ListeningSocket listening, std::function<void(runtime::error_code)> on_started);
   // Where it listens, or did before it was drained: the port it got, if any was asked for.  After start().  Thread:
   // any.
   runtime::Endpoint local_endpoint() const { return local_endpoint_; }
@@ -56,6 +64,10 @@ class HttpServer {
   // Closes every connection now.  Waits until each loop has done so, at most `patience`; names what cannot be ended:
   // the routes whose handlers still run, and the loops that did not answer.
   std::vector<std::string> abort(runtime::Duration patience);
+  void abort(std::function<void(std::vector<std::string> running)> on_aborted);
+
+  // Lets go of the loops; no connection is left.  After that it may be destroyed, on any thread.
+  void close(std::function<void()> on_closed);
 
   // Thread: any.
   HttpStats stats() const noexcept;
@@ -66,6 +78,8 @@ class HttpServer {
   class LoopPart;
 
   runtime::Result<void> check_limits() const;
+  template <typename Answered>
+  void ask(unsigned command, Answered answered);
 
   runtime::Endpoint local_endpoint_;
   std::unique_ptr<Shared> shared_;

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "runtime/loop/event_loop.h"
+#include "runtime/loop/event_loop_group.h"
 #include "runtime/net/listening_socket.h"
 #include "runtime/net/socket.h"
 #include "runtime/task/sleep.h"
@@ -102,7 +103,7 @@ class HttpServerTest : public testing::Test {
       return Response::text(200, StaticBody{"hello"});
     });
     routes.get("/wait", [this](Request&) -> Task<Response> { return wait(); });
-    server_ = std::make_unique<HttpServer>(*group_, options, *std::move(routes).build(), gate_, log_);
+    server_ = std::make_unique<HttpServer>(group_->all(), options, *std::move(routes).build(), gate_, log_);
     group_->start().value();
   }
 
@@ -203,7 +204,7 @@ TEST_F(HttpServerTest, ServesASocketThatListensAlready) {
 TEST_F(HttpServerTest, RefusesAPortThatIsTaken) {
   open();
   RouteTable::Builder routes;
-  HttpServer second(*group_, {}, *std::move(routes).build(), gate_, log_);
+  HttpServer second(group_->all(), {}, *std::move(routes).build(), gate_, log_);
   EXPECT_EQ(second.start(at()).error(), boost::system::errc::address_in_use);
 }
 
@@ -212,7 +213,7 @@ TEST_F(HttpServerTest, RefusesLimitsThatDoNotFitTheTransport) {
   HttpOptions options;
   options.limits.request.fields_bytes = 64 * 1024;
   RouteTable::Builder routes;
-  HttpServer second(*group_, options, *std::move(routes).build(), gate_, log_);
+  HttpServer second(group_->all(), options, *std::move(routes).build(), gate_, log_);
   const auto any = runtime::Endpoint::parse("127.0.0.1", 0).value();
   EXPECT_EQ(second.start(any).error(), runtime::Errc::invalid);
   EXPECT_EQ(second.start(runtime::ListeningSocket::open(any, {}).value()).error(), runtime::Errc::invalid);

@@ -46,8 +46,8 @@ class Readme : public testing::Test {
     add_routes(routes);
     auto table = std::move(routes).build();
     EXPECT_TRUE(table);
-    server_ =
-        std::make_unique<fluxor::web::HttpServer>(*group_, fluxor::web::HttpOptions{}, std::move(*table), gate_, log_);
+    server_ = std::make_unique<fluxor::web::HttpServer>(group_->all(), fluxor::web::HttpOptions{}, std::move(*table),
+                                                        gate_, log_);
     group_->start().value();
     EXPECT_TRUE(server_->start(fluxor::runtime::Endpoint::parse("127.0.0.1", 0).value()));
   }
