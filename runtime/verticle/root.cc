@@ -15,17 +15,25 @@ Root::Root(VerticleSystem& system, EventLoop& loop, VerticleFactory main, Durati
              nullptr) {}
 
 void Root::on_stop() {
-  if (std::exchange(stopping_, true)) return;
+  if (std::exchange(stopping_, true) || ended_) return;
   loop_.arm_after(patience_, shutdown_);
   child_.stop();
 }
 
+void Root::on_kill() {
+  if (ended_ || killed_) return;
+  stopping_ = true;
+  time_is_over();
+}
+
 void Root::time_is_over() {
   if (!std::exchange(killed_, true)) {
-    loop_.arm_after(patience_, system_.options().kill_grace);
+    // Twice, so that those below are abandoned one by one, each with its name, before all of them are.
+    loop_.arm_after(patience_, system_.options().kill_grace * 2);
     child_.kill();
     return;
   }
+  system_.count_abandoned();
   child_.abandon();
   on_child_exited(child_, {.kind = ExitKind::abandoned});
 }
@@ -35,6 +43,7 @@ void Root::on_child_started(SupervisedChild&) {
 }
 
 void Root::on_child_exited(SupervisedChild&, const ExitReason& reason) {
+  ended_ = true;
   loop_.cancel(patience_);
   if (callbacks_.exited) callbacks_.exited(reason);
 }

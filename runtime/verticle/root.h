@@ -17,7 +17,7 @@ class EventLoop;
 // The verticle at the top of the tree, which main() is: whatever is deployed is deployed by it, or by what it has
 // deployed.  Nobody restarts it.
 //
-// Thread:  begin() and stop() any; the rest on its loop.
+// Thread:  begin(), stop() and kill() any; the rest on its loop.
 // Owns:    the root verticle; destroyed when it has ended, or with the loop's thread at rest.
 class Root final : private ChildListener {
  public:
@@ -35,6 +35,8 @@ class Root final : private ChildListener {
   bool begin() noexcept { return loop_.signal(begin_); }
   // Everything ends, children first; what does not within `shutdown` is cancelled, and then left.
   bool stop() noexcept { return loop_.signal(stop_); }
+  // It has no more time: cancels what still runs.
+  bool kill() noexcept { return loop_.signal(kill_); }
 
   const VerticleChild& child() const noexcept { return child_; }
 
@@ -59,6 +61,7 @@ class Root final : private ChildListener {
 
   void on_begin() { child_.start(*this); }
   void on_stop();
+  void on_kill();
   void time_is_over();
   void on_child_started(SupervisedChild&) override;
   void on_child_exited(SupervisedChild&, const ExitReason& reason) override;
@@ -70,9 +73,11 @@ class Root final : private ChildListener {
   VerticleChild child_;
   Node<&Root::on_begin> begin_{*this};
   Node<&Root::on_stop> stop_{*this};
+  Node<&Root::on_kill> kill_{*this};
   Patience patience_{*this};
   bool stopping_ = false;
   bool killed_ = false;
+  bool ended_ = false;
 };
 
 }  // namespace fluxor::runtime

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -13,29 +12,13 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/random.h"
-#include "runtime/verticle/backoff.h"
 #include "runtime/verticle/deployment_options.h"
 #include "runtime/verticle/directory.h"
-#include "runtime/verticle/restart_intensity.h"
+#include "runtime/verticle/verticle_system_options.h"
 
 namespace fluxor::runtime {
 
 class EventLoop;
-
-// What the root supervisor does when a subtree fails too often.
-enum class OnGivingUp : std::uint8_t {
-  restart,  // starts it anew, with backoff, for ever
-  exit      // ends the process, with a report of the tree
-};
-
-struct VerticleSystemOptions {
-  BackoffOptions backoff{};  // of what has no supervisor of its own
-  OnGivingUp on_giving_up = OnGivingUp::restart;
-  // With OnGivingUp::exit, of what has no supervisor of its own.
-  IntensityOptions intensity{.restarts_max = 5, .period = std::chrono::minutes(1)};
-  // What a verticle that was cancelled, because it did not stop in its time, has until it is abandoned.
-  Duration kill_grace = std::chrono::milliseconds(500);
-};
 
 // What all verticles of a process share: the loops they live on, the directory, and what is reported of them.
 //

@@ -8,11 +8,12 @@
 
 #include "observability/log/spdlog_sink.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/random.h"
 #include "runtime/base/signal_stack.h"
 #include "runtime/loop/crash_handler.h"
+#include "runtime/process/termination.h"
 #include "services/server/config_loader.h"
 #include "services/server/server_process.h"
-#include "services/server/termination.h"
 
 namespace {
 
@@ -31,7 +32,7 @@ services::ExitCode run(const services::ServerConfig& config) {
     std::puts("configuration ok");
     return services::ExitCode::clean;
   }
-  auto termination = services::Termination::create();  // before any thread is started
+  auto termination = runtime::Termination::create();  // before any thread is started
   if (!termination) {
     std::fprintf(stderr, "fluxor: cannot wait for signals: %s\n", termination.error().message().c_str());
     return services::ExitCode::cannot_start;
@@ -39,9 +40,10 @@ services::ExitCode run(const services::ServerConfig& config) {
   const auto default_format =
       ::isatty(STDERR_FILENO) == 1 ? observability::LogFormat::text : observability::LogFormat::json;
   const runtime::SystemClock clock;
+  runtime::SystemRandom random;
   observability::SpdlogSink log(STDERR_FILENO, clock,
                                 {.format = config.log_format.value_or(default_format), .level = config.log_level});
-  const services::ExitCode code = services::serve(config, clock, log, *termination);
+  const services::ExitCode code = services::serve(config, clock, random, log, *termination);
   if (!log.flush(kLogPatience)) std::fputs("fluxor: the end of the log could not be written\n", stderr);
   if (code != services::ExitCode::clean) end(code);
   return code;

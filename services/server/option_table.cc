@@ -71,6 +71,8 @@ auto choice(const std::array<std::pair<std::string_view, T>, N>& choices) {
 
 constexpr std::array kLogFormats{std::pair{std::string_view("json"), LogFormat::json},
                                  std::pair{std::string_view("text"), LogFormat::text}};
+constexpr std::array kGivingUp{std::pair{std::string_view("restart"), runtime::OnGivingUp::restart},
+                               std::pair{std::string_view("exit"), runtime::OnGivingUp::exit}};
 constexpr std::array kLogLevels{
     std::pair{std::string_view("debug"), Severity::debug}, std::pair{std::string_view("info"), Severity::info},
     std::pair{std::string_view("warning"), Severity::warning}, std::pair{std::string_view("error"), Severity::error}};
@@ -126,6 +128,9 @@ std::vector<Option> make_table() {
        time_text(fallback.drain_timeout), time<&C::drain_timeout>(0ms)},
       {"ready-threshold", "Stopping and readiness", "RATIO", "not ready from this utilisation on, up to 1", "none",
        setter<&C::ready_threshold>(parse_ratio)},
+
+      {"on-giving-up", "Stopping and readiness", "restart|exit",
+       "what the root supervisor does when a subtree fails too often", "restart", choice<&C::on_giving_up>(kGivingUp)},
 
       {"log", "Log", "json|text", "format of the lines on standard error", "text on a terminal, else json",
        choice<&C::log_format>(kLogFormats)},

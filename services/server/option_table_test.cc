@@ -31,8 +31,8 @@ TEST(OptionTable, HasEachNameOnceInKebabCase) {
 
 TEST(OptionTable, HasTheNamesThatUsersWereTold) {
   for (const char* name :
-       {"port", "address", "loops", "drain-delay", "drain-timeout", "ready-threshold", "check-config", "max-ccu",
-        "utilization", "config", "log", "log-level", "stall-threshold", "help", "version"}) {
+       {"port", "address", "loops", "drain-delay", "drain-timeout", "ready-threshold", "on-giving-up", "check-config",
+        "max-ccu", "utilization", "config", "log", "log-level", "stall-threshold", "help", "version"}) {
     EXPECT_NE(find_option(name), nullptr) << name;
   }
 }

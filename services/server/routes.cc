@@ -62,7 +62,7 @@ Response status(const ServerFacts& facts) {
   body["version"] = kVersion;
   body["uptime_seconds"] = whole_seconds(facts.clock.now() - facts.started);
   body["loops"] = facts.group.size();
-  body["verticles"] = 0;
+  body["verticles"] = facts.verticles();
   body["in_flight"] = facts.gate.in_flight();
   body["capacity"] = facts.capacity.normal;
   body["rejected"] = facts.gate.refused();
@@ -102,7 +102,10 @@ std::shared_ptr<const web::RouteTable> make_routes(const ServerFacts& facts) {
   routes.post("/api/echo", echo);
   routes.get("/live", [&facts](Request&) { return facts.health.live(); }, Admission::beside_gate);
   routes.get(
-      "/ready", [&facts](Request&) { return facts.health.ready({.ccu_utilization = facts.gate.utilization()}); },
+      "/ready",
+      [&facts](Request&) {
+        return facts.health.ready({.ccu_utilization = facts.gate.utilization(), .verticle_count = facts.verticles()});
+      },
       Admission::beside_gate);
   auto table = std::move(routes).build();
   FLUXOR_CHECK(table.has_value(), "the server's own routes fit together");

@@ -28,6 +28,8 @@ struct ServerFacts {
   std::function<web::HttpStats()> http_stats;  // called on loops
   // How often a loop was held for too long; nothing if nobody looks.  Called on loops.
   std::function<std::optional<std::uint64_t>()> stalls;
+  // How many verticles there are.  Called on loops.
+  std::function<std::size_t()> verticles;
 };
 
 // The endpoints of the server binary: /, /api/status, /api/echo, /live, /ready.

@@ -42,6 +42,7 @@ class RoutesTest : public testing::Test {
   web::Gate gate_{67};
   web::HttpStats http_stats_;
   std::optional<std::uint64_t> stalls_;
+  std::size_t verticles_ = 1;
   const ServerFacts facts_{clock_,
                            *group_,
                            health_,
@@ -49,7 +50,8 @@ class RoutesTest : public testing::Test {
                            *web::CcuCapacity::of(100, 67),
                            clock_.now(),
                            [this] { return http_stats_; },
-                           [this] { return stalls_; }};
+                           [this] { return stalls_; },
+                           [this] { return verticles_; }};
   const std::shared_ptr<const web::RouteTable> routes_ = make_routes(facts_);
 };
 
@@ -59,12 +61,20 @@ TEST_F(RoutesTest, GreetsInTheNameOfFluxor) {
   EXPECT_NE(json::parse(hello.body()).at("message").as_string().find("Fluxor"), json::string::npos);
 }
 
+TEST_F(RoutesTest, CountsVerticlesWhereItIsAsked) {
+  health_.enter(observability::Phase::serving);
+  verticles_ = 3;
+  EXPECT_EQ(ask_json("/api/status").at("verticles").to_number<int>(), 3);
+  EXPECT_EQ(ask_json("/ready").at("verticle_count").to_number<int>(), 3);
+}
+
 TEST_F(RoutesTest, TellsItsStatusInFiguresThatMove) {
   json::value status = ask_json("/api/status");
   EXPECT_EQ(status.at("status"), "ok");
   EXPECT_EQ(status.at("time"), 0);
   EXPECT_EQ(status.at("uptime_seconds"), 0);
   EXPECT_EQ(status.at("loops").to_number<int>(), 2);
+  EXPECT_EQ(status.at("verticles").to_number<int>(), 1);
   EXPECT_EQ(status.at("in_flight").to_number<int>(), 0);
   EXPECT_EQ(status.at("capacity").to_number<int>(), 67);
   EXPECT_EQ(status.at("connections").to_number<int>(), 0);

@@ -8,6 +8,7 @@
 
 #include "observability/log/log_line.h"
 #include "runtime/base/log.h"
+#include "runtime/verticle/verticle_system_options.h"
 
 namespace fluxor::services {
 
@@ -36,6 +37,8 @@ struct ServerConfig {
   std::chrono::milliseconds drain_delay{0};         // not ready, but still serving, before the drain
   std::chrono::milliseconds drain_timeout{30'000};  // for requests in flight to end
   std::optional<double> ready_threshold;            // ratio of a utilisation from which on /ready says no; unset: none
+
+  runtime::OnGivingUp on_giving_up = runtime::OnGivingUp::restart;  // when a subtree fails too often
 
   std::chrono::milliseconds stall_threshold{1000};  // a loop held for longer is reported; 0: none is
 

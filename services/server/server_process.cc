@@ -2,34 +2,34 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/system/system_error.hpp>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
-#include <exception>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "observability/health/health.h"
 #include "runtime/base/result.h"
 #include "runtime/loop/cpu_count.h"
-#include "runtime/loop/event_loop.h"
-#include "runtime/loop/event_loop_group.h"
-#include "runtime/loop/stall_watch.h"
-#include "runtime/loop/watchdog.h"
 #include "runtime/net/descriptor_limit.h"
 #include "runtime/net/endpoint.h"
+#include "runtime/net/listening_socket.h"
+#include "runtime/process/runtime.h"
+#include "runtime/task/task.h"
+#include "runtime/verticle/context.h"
 #include "services/server/routes.h"
-#include "services/server/stall_log.h"
 #include "services/server/version.h"
 #include "web/admission/ccu_capacity.h"
 #include "web/admission/gate.h"
 #include "web/http/http_options.h"
 #include "web/http/http_server.h"
+#include "web/http/http_verticle.h"
 
 namespace fluxor::services {
 namespace {
@@ -38,27 +38,12 @@ namespace {
 constexpr std::size_t kDescriptorsReserved = 64;
 constexpr std::size_t kDescriptorsPerLoop = 4;
 
-// How long the loops may take to close what is left after the drain.
-constexpr runtime::Duration kAbortPatience = std::chrono::seconds(1);
+// What the tree may take beyond the time of the HTTP server.
+constexpr runtime::Duration kShutdownMargin = std::chrono::seconds(2);
 
 ExitCode cannot_start(std::string_view why) {
   std::fprintf(stderr, "fluxor: %.*s\n", static_cast<int>(why.size()), why.data());
   return ExitCode::cannot_start;
-}
-
-void log_failure(runtime::LogSink& log, const runtime::EventLoop& loop, const std::exception_ptr& failure) {
-  const std::string id = std::to_string(loop.id());
-  const auto write = [&](std::string_view reason) {
-    const std::array<runtime::LogField, 2> fields{{{"loop", id}, {"reason", reason}}};
-    log.write(runtime::Severity::error, "an event ended with an exception", fields);
-  };
-  try {
-    std::rethrow_exception(failure);
-  } catch (const std::exception& exception) {
-    write(exception.what());
-  } catch (...) {
-    write("not a std::exception");
-  }
 }
 
 web::HttpOptions http_options(const ServerConfig& config, std::size_t connections_max) {
@@ -84,87 +69,48 @@ std::optional<std::size_t> connections_max(const ServerConfig& config, std::size
   return wanted;
 }
 
-runtime::Result<void> listen(web::HttpServer& http, const ServerConfig& config) {
+runtime::Result<runtime::ListeningSocket> listen(const ServerConfig& config) {
   const auto endpoint = runtime::Endpoint::parse(config.address, config.port);
   if (!endpoint) return endpoint.error();
-  auto started = http.start(*endpoint);
+  auto socket = runtime::ListeningSocket::open(*endpoint, {});
   // A machine without IPv6 still has all its IPv4 addresses.
-  if (!started && config.address.empty() && started.error() == boost::system::errc::address_family_not_supported) {
-    started = http.start(runtime::Endpoint::any_v4(config.port));
+  if (!socket && config.address.empty() && socket.error() == boost::system::errc::address_family_not_supported) {
+    socket = runtime::ListeningSocket::open(runtime::Endpoint::any_v4(config.port), {});
   }
-  return started;
+  return socket;
 }
 
-// Waits for the drain, its time-out, or a second signal.
-Termination::Event wait_for_drain(Termination& termination, const runtime::Clock& clock, runtime::Duration timeout) {
-  const runtime::Instant deadline = clock.now() + timeout;
-  for (;;) {
-    const runtime::Duration left = std::max(deadline - clock.now(), runtime::Duration::zero());
-    const Termination::Event event = termination.wait(left);
-    if (event != Termination::Event::timed_out || left == runtime::Duration::zero()) return event;
-  }
+runtime::RuntimeOptions runtime_options(const ServerConfig& config, std::size_t loops) {
+  runtime::RuntimeOptions options;
+  options.loops = loops;
+  options.ring_capacity = config.ring_capacity;
+  options.stall_threshold = config.stall_threshold;
+  options.shutdown = config.drain_delay + config.drain_timeout + kShutdownMargin;
+  options.verticles.on_giving_up = config.on_giving_up;
+  return options;
 }
 
-// Ends what the drain could not, and names it.
-ExitCode give_up(web::HttpServer& http, runtime::LogSink& log, std::string_view why) {
-  const std::string connections = std::to_string(http.stats().connections_open);
-  std::string handlers;
-  for (const std::string& name : http.abort(kAbortPatience)) handlers += (handlers.empty() ? "" : ", ") + name;
-  if (handlers.empty()) handlers = "none";
-  const std::array<runtime::LogField, 3> fields{
-      {{"reason", why}, {"connections", connections}, {"handlers", handlers}}};
-  log.write(runtime::Severity::error, "ended with requests unanswered", fields);
-  return ExitCode::left_behind;
-}
-
-// Null if it is switched off.
-std::unique_ptr<runtime::Watchdog> make_watchdog(const ServerConfig& config, const runtime::Clock& clock,
-                                                 runtime::LogSink& log) {
-  if (config.stall_threshold.count() == 0) return nullptr;
-  return std::make_unique<runtime::Watchdog>(runtime::WatchdogOptions{.threshold = config.stall_threshold}, clock,
-                                             [&log](const runtime::StallReport& report) { log_stall(log, report); });
-}
-
-// Has the loops of a group watched as long as it lives, if there is a watchdog.
-class Watch {
+// The HTTP server of this process, or none; what it counts is asked for on all loops.
+class CurrentServer {
  public:
-  Watch(runtime::Watchdog* watchdog, runtime::EventLoopGroup& group) : watchdog_(watchdog) {
-    if (watchdog_ == nullptr) return;
-    std::vector<runtime::EventLoop*> loops;
-    for (std::size_t i = 0; i < group.size(); ++i) loops.push_back(&group.at(i));
-    watchdog_->start(loops);
+  void set(const web::HttpServer* server) {
+    const std::lock_guard lock(mutex_);
+    server_ = server;
   }
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
-  ~Watch() {
-    if (watchdog_ != nullptr) watchdog_->stop();
+  web::HttpStats stats() const {
+    const std::lock_guard lock(mutex_);
+    return server_ == nullptr ? web::HttpStats() : server_->stats();
   }
 
  private:
-  runtime::Watchdog* const watchdog_;
+  mutable std::mutex mutex_;  // a leaf
+  const web::HttpServer* server_ = nullptr;
 };
-
-ExitCode drain(const ServerConfig& config, const runtime::Clock& clock, runtime::LogSink& log, Termination& termination,
-               observability::Health& health, web::HttpServer& http) {
-  health.enter(observability::Phase::draining);
-  log.write(runtime::Severity::info, "draining", {});
-  if (config.drain_delay.count() != 0 &&
-      wait_for_drain(termination, clock, config.drain_delay) == Termination::Event::signal) {
-    return give_up(http, log, "second signal");
-  }
-  http.drain([&termination] { termination.notify(); });
-  switch (wait_for_drain(termination, clock, config.drain_timeout)) {
-    case Termination::Event::notified: return ExitCode::clean;
-    case Termination::Event::signal: return give_up(http, log, "second signal");
-    case Termination::Event::timed_out: break;
-  }
-  return give_up(http, log, "drain time-out");
-}
 
 }  // namespace
 
-ExitCode serve(const ServerConfig& config, const runtime::Clock& clock, runtime::LogSink& log,
-               Termination& termination) {
+ExitCode serve(const ServerConfig& config, const runtime::Clock& clock, runtime::Random& random, runtime::LogSink& log,
+               runtime::Termination& termination) {
   const runtime::Instant started = clock.now();
   const std::size_t loops = config.loops != 0 ? config.loops : runtime::usable_cpus();
 
@@ -180,58 +126,67 @@ ExitCode serve(const ServerConfig& config, const runtime::Clock& clock, runtime:
   const auto capacity = web::CcuCapacity::of(config.max_ccu, config.utilization);
   if (!capacity) return cannot_start("--max-ccu and --utilization admit nobody");
 
-  std::unique_ptr<runtime::Watchdog> watchdog = make_watchdog(config, clock, log);
-  auto group = runtime::EventLoopGroup::create(
-      {.loops = loops, .ring_capacity = config.ring_capacity, .watcher = watchdog.get()}, clock,
-      [&log](runtime::EventLoop& loop, const std::exception_ptr& failure) { log_failure(log, loop, failure); });
-  if (!group) return cannot_start("cannot make " + std::to_string(loops) + " event loops: " + group.error().message());
+  auto process = runtime::Runtime::create(runtime_options(config, loops), clock, random, log, termination);
+  if (!process) {
+    return cannot_start("cannot make " + std::to_string(loops) + " event loops: " + process.error().message());
+  }
+  runtime::Runtime& runtime = **process;
 
-  web::Gate gate(capacity->normal);
-  observability::Health health(clock, config.ready_threshold);
-  std::unique_ptr<web::HttpServer> http;
-  const ServerFacts facts{clock,
-                          **group,
-                          health,
-                          gate,
-                          *capacity,
-                          started,
-                          [&http] { return http->stats(); },
-                          [dog = watchdog.get()]() -> std::optional<std::uint64_t> {
-                            if (dog == nullptr) return std::nullopt;
-                            return dog->stats().stalls;
-                          }};
-  http = std::make_unique<web::HttpServer>((*group)->all(), http_options(config, *connections), make_routes(facts),
-                                           gate, log);
-  if (const auto started = (*group)->start(); !started) {
-    return cannot_start("cannot start " + std::to_string(loops) + " event loops: " + started.error().message());
-  }
-  const Watch watch(watchdog.get(), **group);
-  if (const auto listening = listen(*http, config); !listening) {
-    (*group)->stop();
-    return cannot_start("cannot listen on " + (config.address.empty() ? "port" : config.address + " port") + " " +
-                        std::to_string(config.port) + ": " + listening.error().message());
-  }
-  health.enter(observability::Phase::serving);
-  {
-    const std::array<std::string, 3> texts{std::to_string(loops), std::to_string(capacity->normal),
-                                           std::to_string(*connections)};
-    const std::array<runtime::LogField, 4> fields{
-        {{"version", kVersion}, {"loops", texts[0]}, {"capacity", texts[1]}, {"connections_max", texts[2]}}};
-    log.write(runtime::Severity::info, "listening on " + http->local_endpoint().to_string(), fields);
-  }
+  // Not on the stack: where something is left behind, loops still use it to the end of the process.
+  struct Shared {
+    Shared(std::size_t capacity, const runtime::Clock& clock, std::optional<double> threshold)
+        : gate(capacity), health(clock, threshold) {}
+    web::Gate gate;
+    observability::Health health;
+    CurrentServer server;
+  };
+  auto shared = std::make_unique<Shared>(capacity->normal, clock, config.ready_threshold);
+  const auto facts = std::make_shared<const ServerFacts>(
+      ServerFacts{clock, runtime.loops(), shared->health, shared->gate, *capacity, started,
+                  [server = &shared->server] { return server->stats(); }, [&runtime] { return runtime.stalls(); },
+                  // The root is main itself, and nobody has deployed it.
+                  [&runtime] { return runtime.system().directory().size() - 1; }});
+  const std::shared_ptr<const web::RouteTable> routes = make_routes(*facts);
 
-  termination.wait(std::nullopt);
-  const ExitCode code = drain(config, clock, log, termination, health, *http);
-  if (code != ExitCode::clean && http->stats().requests_running != 0) {
-    // A handler that does not end cannot be taken off its loop: the process ends with it, and main does not come back
-    // to objects it may be using.
-    static_cast<void>((*group).release());
-    static_cast<void>(http.release());
-    static_cast<void>(watchdog.release());  // the loops tell it when they wake up
-    return code;
+  const ExitCode code = runtime.run([&](runtime::Context& root) -> runtime::Task<> {
+    web::HttpVerticleParts parts{.loops = runtime.loops().all(),
+                                 .options = http_options(config, *connections),
+                                 .routes = routes,
+                                 .gate = shared->gate,
+                                 .log = log,
+                                 .listen = [&config] { return listen(config); },
+                                 .drain_delay = config.drain_delay};
+    parts.on_serving = [&, shared = shared.get()](const web::HttpServer& server) {
+      shared->server.set(&server);
+      shared->health.enter(observability::Phase::serving);
+      const std::array<std::string, 3> texts{std::to_string(loops), std::to_string(capacity->normal),
+                                             std::to_string(*connections)};
+      const std::array<runtime::LogField, 4> fields{
+          {{"version", kVersion}, {"loops", texts[0]}, {"capacity", texts[1]}, {"connections_max", texts[2]}}};
+      log.write(runtime::Severity::info, "listening on " + server.local_endpoint().to_string(), fields);
+    };
+    parts.on_draining = [&log, shared = shared.get()] {
+      shared->health.enter(observability::Phase::draining);
+      log.write(runtime::Severity::info, "draining", {});
+    };
+    parts.on_ended = [shared = shared.get()] { shared->server.set(nullptr); };
+    runtime::DeploymentOptions options;
+    options.name = "http";
+    options.shutdown = config.drain_delay + config.drain_timeout;
+    try {
+      co_await root.deploy<web::HttpVerticle>(std::move(options), std::move(parts));
+    } catch (const boost::system::system_error& error) {
+      throw std::runtime_error("cannot listen on " + (config.address.empty() ? "port" : config.address + " port") +
+                               " " + std::to_string(config.port) + ": " + error.code().message());
+    }
+  });
+  if (code == ExitCode::left_behind || code == ExitCode::gave_up) {
+    // What does not end may be using these: main does not come back to them.
+    static_cast<void>((*process).release());
+    static_cast<void>(shared.release());
+    static_cast<void>(new std::shared_ptr<const ServerFacts>(facts));
+    static_cast<void>(new std::shared_ptr<const web::RouteTable>(routes));
   }
-  (*group)->stop();
-  log.write(runtime::Severity::info, "stopped", {});
   return code;
 }
 

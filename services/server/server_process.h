@@ -2,18 +2,14 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
+#include "runtime/base/random.h"
+#include "runtime/process/exit_code.h"
+#include "runtime/process/termination.h"
 #include "services/server/server_config.h"
-#include "services/server/termination.h"
 
 namespace fluxor::services {
 
-// How a process ends.
-enum class ExitCode : int {
-  clean = 0,
-  cannot_start = 1,  // one line on standard error says why
-  left_behind = 2,   // the drain ended with something still going on; the log names it
-  supervision_gave_up = 3,
-};
+using runtime::ExitCode;
 
 // Serves until it is told to end, then drains:
 //
@@ -21,8 +17,10 @@ enum class ExitCode : int {
 //                │               │                                     │ drain time-out: names what is left
 //                └───────────────┴── a second signal: ends at once ◄───┘
 //
-// Thread:  the one that made `termination`.  Clock, log and termination must outlive the call.
-ExitCode serve(const ServerConfig& config, const runtime::Clock& clock, runtime::LogSink& log,
-               Termination& termination);
+// The HTTP server is a verticle below the root, and this is how a Runtime ends its tree.
+//
+// Thread:  the one that made `termination`.  Clock, random, log and termination must outlive the call.
+ExitCode serve(const ServerConfig& config, const runtime::Clock& clock, runtime::Random& random, runtime::LogSink& log,
+               runtime::Termination& termination);
 
 }  // namespace fluxor::services

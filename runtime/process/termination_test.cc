@@ -1,4 +1,4 @@
-#include "services/server/termination.h"
+#include "runtime/process/termination.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <csignal>
 #include <thread>
 
-namespace fluxor::services {
+namespace fluxor::runtime {
 namespace {
 
 using namespace std::chrono_literals;
@@ -33,4 +33,4 @@ TEST(Termination, IsNotifiedFromAnotherThreadAndPrefersASignal) {
 }
 
 }  // namespace
-}  // namespace fluxor::services
+}  // namespace fluxor::runtime

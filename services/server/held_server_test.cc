@@ -1,4 +1,4 @@
-#include "services/server/stall_log.h"
+#include "runtime/process/stall_log.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -34,7 +34,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using runtime::Severity;
-using runtime::StallReport;
 
 // Remembers the lines, as `severity message key=value …`.
 class TestLog final : public runtime::LogSink {
@@ -66,32 +65,6 @@ class TestLog final : public runtime::LogSink {
   std::condition_variable changed_;
   std::vector<std::string> lines_;
 };
-
-TEST(StallLog, SaysWhichLoopIsHeldByWhat) {
-  TestLog log;
-  StallReport report;
-  report.loop = 3;
-  report.stage = runtime::Stage::ring;
-  report.handler = "shop::Order";
-  report.label = "/orders";
-  report.held = 1250ms + 999us;
-  log_stall(log, report);
-  report.moment = StallReport::Moment::end;
-  report.held = 3s;
-  log_stall(log, report);
-  const std::string what = " loop=3 stage=ring handler=shop::Order label=/orders ";
-  EXPECT_EQ(log.lines(), (std::vector<std::string>{"warning an event loop is held" + what + "held=1250ms",
-                                                   "info an event loop goes on" + what + "held=3s"}));
-}
-
-TEST(StallLog, LeavesOutWhatIsNotKnown) {
-  TestLog log;
-  StallReport report;
-  report.stage = runtime::Stage::timers;
-  report.held = 2s;
-  log_stall(log, report);
-  EXPECT_EQ(log.lines(), std::vector<std::string>{"warning an event loop is held loop=0 stage=timers held=2s"});
-}
 
 // The whole way: from a request whose handler holds its loop to the line in the log.
 class HeldServerTest : public testing::Test {
@@ -141,8 +114,9 @@ class HeldServerTest : public testing::Test {
   TestLog ignored_log;
   std::promise<std::string> held_line;
   const runtime::SystemClock clock;
-  runtime::Watchdog watchdog{
-      {.threshold = kThreshold}, clock, [this](const StallReport& report) { log_stall(log, report); }};
+  runtime::Watchdog watchdog{{.threshold = kThreshold}, clock, [this](const runtime::StallReport& report) {
+                               runtime::log_stall(log, report);
+                             }};
   web::Gate gate{10};
   std::unique_ptr<runtime::EventLoopGroup> group;
   std::unique_ptr<web::HttpServer> server;

@@ -1,4 +1,4 @@
-#include "services/server/termination.h"
+#include "runtime/process/termination.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -13,23 +13,23 @@
 #include <cstdint>
 #include <utility>
 
-namespace fluxor::services {
+namespace fluxor::runtime {
 
-runtime::Result<Termination> Termination::create() {
-  const auto last_error = [] { return runtime::error_code(errno, boost::system::system_category()); };
+Result<Termination> Termination::create() {
+  const auto last_error = [] { return error_code(errno, boost::system::system_category()); };
   sigset_t wanted;
   sigemptyset(&wanted);
   sigaddset(&wanted, SIGTERM);
   sigaddset(&wanted, SIGINT);
   if (::pthread_sigmask(SIG_BLOCK, &wanted, nullptr) != 0) return last_error();
-  runtime::Socket signals(::signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC));
+  Socket signals(::signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!signals.valid()) return last_error();
-  runtime::Socket notified(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  Socket notified(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!notified.valid()) return last_error();
   return Termination(std::move(signals), std::move(notified));
 }
 
-Termination::Event Termination::wait(std::optional<runtime::Duration> timeout) {
+Termination::Event Termination::wait(std::optional<Duration> timeout) {
   std::array<pollfd, 2> watched{{{signals_.descriptor(), POLLIN, 0}, {notified_.descriptor(), POLLIN, 0}}};
   timespec limit{};
   if (timeout) {
@@ -50,4 +50,4 @@ void Termination::notify() noexcept {
   [[maybe_unused]] const ssize_t ignored = ::write(notified_.descriptor(), &one, sizeof(one));
 }
 
-}  // namespace fluxor::services
+}  // namespace fluxor::runtime

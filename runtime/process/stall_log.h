@@ -3,7 +3,7 @@
 #include "runtime/base/log.h"
 #include "runtime/loop/stall_watch.h"
 
-namespace fluxor::services {
+namespace fluxor::runtime {
 
 // Writes what a watchdog reports as one line:
 //
@@ -11,6 +11,6 @@ namespace fluxor::services {
 //   info  an event loop goes on loop=1 stage=I/O label=/price held=3250ms
 //
 // Thread:  any.
-void log_stall(runtime::LogSink& log, const runtime::StallReport& report);
+void log_stall(LogSink& log, const StallReport& report);
 
-}  // namespace fluxor::services
+}  // namespace fluxor::runtime

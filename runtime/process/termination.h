@@ -6,7 +6,7 @@
 #include "runtime/base/result.h"
 #include "runtime/net/socket.h"
 
-namespace fluxor::services {
+namespace fluxor::runtime {
 
 // Requests to end this process: SIGTERM and SIGINT, taken one after another by the thread that waits for them; and
 // whatever else that thread waits for, told by notify().
@@ -18,18 +18,18 @@ class Termination {
   enum class Event { signal, notified, timed_out };
 
   // Errors:  what the kernel says.
-  static runtime::Result<Termination> create();
+  static Result<Termination> create();
 
   // Waits for the next signal or notify(), at most `timeout` if there is one.
-  Event wait(std::optional<runtime::Duration> timeout);
+  Event wait(std::optional<Duration> timeout);
   void notify() noexcept;
 
  private:
-  Termination(runtime::Socket signals, runtime::Socket notified) noexcept
+  Termination(Socket signals, Socket notified) noexcept
       : signals_(std::move(signals)), notified_(std::move(notified)) {}
 
-  runtime::Socket signals_;   // a signalfd
-  runtime::Socket notified_;  // an eventfd
+  Socket signals_;   // a signalfd
+  Socket notified_;  // an eventfd
 };
 
-}  // namespace fluxor::services
+}  // namespace fluxor::runtime

@@ -1,0 +1,158 @@
+#include "runtime/process/runtime.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/log.h"
+#include "runtime/base/random.h"
+#include "runtime/process/termination.h"
+#include "runtime/task/sleep.h"
+#include "runtime/task/task.h"
+#include "runtime/verticle/context.h"
+#include "runtime/verticle/verticle.h"
+
+namespace fluxor::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+class TestLog final : public LogSink {
+ public:
+  bool has(std::string_view part) const {
+    const std::lock_guard lock(mutex_);
+    for (const std::string& line : lines_) {
+      if (line.find(part) != std::string::npos) return true;
+    }
+    return false;
+  }
+
+ private:
+  void write(Severity, std::string_view message, std::span<const LogField> fields) noexcept override {
+    std::string line(message);
+    for (const auto& field : fields) line.append(" ").append(field.key).append("=").append(field.value);
+    const std::lock_guard lock(mutex_);
+    lines_.push_back(std::move(line));
+  }
+  mutable std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+void signal_ourselves() { ASSERT_EQ(::kill(::getpid(), SIGTERM), 0); }
+
+class RuntimeTest : public testing::Test {
+ protected:
+  ExitCode run(Runtime::Main main, RuntimeOptions options = {}) {
+    options.loops = 2;
+    const auto runtime = Runtime::create(options, clock, random, log, termination).value();
+    return runtime->run(std::move(main));
+  }
+
+  SystemClock clock;
+  SystemRandom random;
+  TestLog log;
+  Termination termination = Termination::create().value();
+};
+
+class Child final : public Verticle {
+ public:
+  explicit Child(std::atomic<int>* stopped) noexcept : stopped_(stopped) {}
+  Task<> start(Context&) override { co_return; }
+  Task<> stop() override {
+    ++*stopped_;
+    co_return;
+  }
+
+ private:
+  std::atomic<int>* const stopped_;
+};
+
+TEST_F(RuntimeTest, UndeploysTheTreeOnASignal) {
+  std::atomic<int> stopped{0};
+  const ExitCode code = run([&stopped](Context& root) -> Task<> {
+    EXPECT_TRUE(co_await root.deploy<Child>({.name = "child", .instances = 4}, &stopped));
+    signal_ourselves();
+  });
+  EXPECT_EQ(code, ExitCode::clean);
+  EXPECT_EQ(stopped, 4);
+  EXPECT_TRUE(log.has("stopped"));
+}
+
+TEST_F(RuntimeTest, CannotStartWhenMainFails) {
+  const auto main = [](Context&) -> Task<> {
+    throw std::runtime_error("no licence");
+    co_return;
+  };
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run(main), ExitCode::cannot_start);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "fluxor: no licence\n");
+}
+
+TEST_F(RuntimeTest, GivesUpWhenTheRootVerticleCrashes) {
+  const ExitCode code = run([](Context& root) -> Task<> {
+    root.after(1ms, [] { throw std::runtime_error("boom"); });
+    co_return;
+  });
+  EXPECT_EQ(code, ExitCode::gave_up);
+  EXPECT_TRUE(log.has("the root verticle crashed reason=crashed: boom"));
+}
+
+class Hesitates final : public Verticle {
+ public:
+  Task<> start(Context&) override { co_return; }
+  Task<> stop() override { co_await sleep_for(1h); }
+};
+
+TEST_F(RuntimeTest, NamesWhatDoesNotStopInItsTime) {
+  const ExitCode code = run(
+      [](Context& root) -> Task<> {
+        EXPECT_TRUE(co_await root.deploy<Hesitates>({.name = "slow", .shutdown = 20ms}));
+        signal_ourselves();
+      },
+      {});
+  EXPECT_EQ(code, ExitCode::left_behind);
+  EXPECT_TRUE(log.has("verticle slow did not stop in its time"));
+}
+
+TEST_F(RuntimeTest, EndsAtOnceOnASecondSignal) {
+  const Instant before = clock.now();
+  const ExitCode code = run([](Context& root) -> Task<> {
+    EXPECT_TRUE(co_await root.deploy<Hesitates>({.name = "slow", .shutdown = 1h}));
+    root.after(10ms, [] { signal_ourselves(); });
+    signal_ourselves();
+  });
+  EXPECT_EQ(code, ExitCode::left_behind);
+  EXPECT_TRUE(log.has("verticle slow did not stop in its time"));
+  EXPECT_LT(clock.now() - before, 20s);  // far below the hour
+}
+
+TEST_F(RuntimeTest, GivesUpIfToldSoWhenAVerticleFailsTooOften) {
+  RuntimeOptions options;
+  options.verticles.on_giving_up = OnGivingUp::exit;
+  options.verticles.intensity = {.restarts_max = 1, .period = 1min};
+  class Crashes final : public Verticle {
+   public:
+    Task<> start(Context& context) override {
+      context.after(0ms, [] { throw std::runtime_error("boom"); });
+      co_return;
+    }
+  };
+  const ExitCode code =
+      run([](Context& root) -> Task<> { EXPECT_TRUE(co_await root.deploy<Crashes>({.name = "bad"})); }, options);
+  EXPECT_EQ(code, ExitCode::gave_up);
+  EXPECT_TRUE(log.has("supervision gave up reason=bad crashed: boom"));
+}
+
+}  // namespace
+}  // namespace fluxor::runtime
