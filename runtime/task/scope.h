@@ -223,6 +223,7 @@ class [[nodiscard]] WithScope final {
   template <TaskPromise P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     const TaskState& task = awaiting.promise().task();
+    FLUXOR_CHECK(task.loop() != nullptr, "a task that waits lives on an event loop");
     run_.emplace(*task.loop(), task.deadline(), options_);
     return run_->begin(awaiting, Wait::Interruptible::yes, [this](ScopeState& state, Scope& scope) {
       return detail::run_body<T>(detail::SpawnInfo{state, site_}, &body_, &scope).handle;

@@ -3,68 +3,20 @@
 #include <gtest/gtest.h>
 
 #include <boost/system/system_error.hpp>
-#include <memory>
-#include <stdexcept>
+#include <functional>
+#include <source_location>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "runtime/task/frame_pool.h"
-#include "runtime/task/shield.h"
-#include "runtime/task/sleep.h"
-#include "runtime/task/task.h"
-#include "runtime/task/task_local.h"
-#include "runtime/testing/manual_clock.h"
-#include "runtime/testing/test_loop.h"
+#include "runtime/loop/event_loop.h"
+#include "runtime/task/scope_fixture.h"
 
 namespace fluxor::runtime {
 namespace {
 
 using namespace std::chrono_literals;
-using Words = std::vector<std::string>;
-
-Task<> say_after(Duration delay, std::string word, Words* words) {
-  try {
-    co_await sleep_for(delay);
-    words->push_back(word);
-  } catch (const Cancelled&) {
-    words->push_back(word + " cancelled");
-    throw;
-  }
-}
-
-Task<> fail_after(Duration delay, std::string text) {
-  co_await sleep_for(delay);
-  throw std::runtime_error(text);
-}
-
-Task<int> value_after(Duration delay, int value) {
-  co_await sleep_for(delay);
-  co_return value;
-}
-
-// What came out of an awaited task, in a word.
-template <typename T>
-std::string end_of(Started<T>& started) {
-  if (!started.ready()) return "runs";
-  try {
-    static_cast<void>(started.get());
-    return "value";
-  } catch (const Cancelled& cancelled) {
-    return cancelled.reason == CancelReason::deadline ? "Cancelled: deadline" : "Cancelled";
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-}
-
-class ScopeTest : public testing::Test {
- protected:
-  ~ScopeTest() override { EXPECT_EQ(live_frames(), frames_before_); }
-
-  const std::uint64_t frames_before_ = live_frames();
-  ManualClock clock;
-  TestLoop loop{clock};
-  Words words;
-};
+using ScopeTest = ScopeFixture;
 
 TEST_F(ScopeTest, WaitsForAllItsTasksWhenTheBodyReturns) {
   const auto body = [](Words* words) -> Task<int> {
@@ -81,6 +33,21 @@ TEST_F(ScopeTest, WaitsForAllItsTasksWhenTheBodyReturns) {
   EXPECT_EQ(words, (Words{"1", "2", "3"}));
 }
 
+TEST_F(ScopeTest, WaitsForTheBodyWhenItsTasksEndBefore) {
+  const auto body = [](Words* words) -> Task<> {
+    co_await with_scope([&](Scope& scope) -> Task<> {
+      scope.spawn(say_after, 1ms, std::string("task"), words);
+      co_await say_after(2ms, "body", words);
+    });
+  };
+  auto run = loop.start(body(&words));
+  loop.advance(2ms - 1ns);
+  EXPECT_FALSE(run.ready());
+  loop.advance(1ns);
+  EXPECT_TRUE(run.ready());
+  EXPECT_EQ(words, (Words{"task", "body"}));
+}
+
 TEST_F(ScopeTest, CancelsAndJoinsAllWhenTheBodyThrows) {
   const auto body = [](Words* words) -> Task<> {
     co_await with_scope([&](Scope& scope) -> Task<> {
@@ -95,81 +62,140 @@ TEST_F(ScopeTest, CancelsAndJoinsAllWhenTheBodyThrows) {
   EXPECT_EQ(words, Words{"a cancelled"});
 }
 
-TEST_F(ScopeTest, CancelsTheSiblingsOfATaskThatFails) {
-  const auto body = [](Words* words) -> Task<> {
-    co_await with_scope([&](Scope& scope) -> Task<> {
-      scope.spawn(say_after, 1s, std::string("a"), words);
-      scope.spawn(fail_after, 2ms, std::string("boom"));
-      co_await say_after(1s, "body", words);
-    });
-  };
-  auto run = loop.start(body(&words));
-  loop.advance(2ms);
-  EXPECT_EQ(end_of(run), "boom");
-  EXPECT_EQ(words, (Words{"body cancelled", "a cancelled"}));
-}
-
-TEST_F(ScopeTest, CancelsADeepTreeFromItsRoot) {
-  struct Nest {
-    static Task<> deep(int depth, Words* words) {
-      if (depth == 0) {
-        co_await say_after(1s, "leaf", words);
-      } else {
-        co_await with_scope([&](Scope& scope) -> Task<> {
-          scope.spawn(&Nest::deep, depth - 1, words);
-          co_return;
-        });
-      }
+TEST_F(ScopeTest, OwnsWhatIsSpawnedIntoItWhereverSpawnIsCalled) {
+  struct Inner {
+    static Task<> run(Scope& outer, Words* words) {
+      co_await with_scope([&](Scope&) -> Task<> {
+        outer.spawn(say_after, 5ms, std::string("outer's"), words);
+        co_return;
+      });
+      words->push_back("inner left");
     }
   };
   const auto body = [](Words* words) -> Task<> {
-    co_await with_scope(within(5ms), [&](Scope&) -> Task<> { co_await Nest::deep(100'000, words); });
+    co_await with_scope([&](Scope& scope) -> Task<> {
+      scope.spawn(&Inner::run, std::ref(scope), words);
+      co_return;
+    });
+    words->push_back("outer left");
   };
   auto run = loop.start(body(&words));
+  EXPECT_EQ(words, Words{"inner left"});
   loop.advance(5ms);
-  EXPECT_EQ(end_of(run), "deadline: the time of its scope was over [fluxor:8]");
-  EXPECT_EQ(words, Words{"leaf cancelled"});
+  EXPECT_EQ(words, (Words{"inner left", "outer's", "outer left"}));
 }
 
-TEST_F(ScopeTest, ShieldsCleanUpForABoundedTime) {
-  struct Work {
-    static Task<> run(Words* words) {
-      try {
-        co_await sleep_for(1s);
-      } catch (const Cancelled&) {
-      }
-      co_await shield(10ms, say_after, 3ms, std::string("clean"), words);
-      co_await shield(10ms, say_after, 30ms, std::string("too long"), words);
+TEST_F(ScopeTest, GivesItsDeadlineToWhatIsSpawnedFromInsideAnother) {
+  struct Note {
+    static Task<> run(Instant* deadline) {
+      *deadline = TaskState::current()->deadline();
+      co_return;
     }
   };
-  const auto body = [](Words* words) -> Task<> {
-    co_await with_scope([&](Scope& scope) -> Task<> {
-      auto child = scope.spawn(&Work::run, words);
-      co_await sleep_for(1ms);
-      child.cancel();
+  Instant noted{};
+  const Instant start = clock.now();
+  const auto body = [](Instant* to) -> Task<> {
+    co_await with_scope(within(5ms), [&](Scope& outer) -> Task<> {
+      co_await with_scope(within(1ms), [&](Scope&) -> Task<> {
+        outer.spawn(&Note::run, to);
+        co_return;
+      });
     });
   };
-  auto run = loop.start(body(&words));
-  loop.advance(1ms + 3ms + 10ms - 1ns);
-  EXPECT_EQ(words, Words{"clean"});
-  loop.advance(1ns);
-  EXPECT_EQ(words, (Words{"clean", "too long cancelled"}));
-  EXPECT_EQ(end_of(run), "value");
+  auto run = loop.start(body(&noted));
+  EXPECT_EQ(noted, start + 5ms);
 }
 
-TEST_F(ScopeTest, HandsAChildsValueOver) {
+TEST_F(ScopeTest, KnowsWhereATaskWasSpawned) {
+  struct Work {
+    static Task<> run(EventLoop* here, std::source_location* site, Words* labels) {
+      *site = TaskState::current()->site();
+      labels->push_back(here->activity().label());
+      co_await sleep_for(1ms);
+      labels->push_back(here->activity().label());
+    }
+  };
+  std::source_location site;
+  std::uint_least32_t line = 0;
+  const auto body = [](EventLoop* here, std::source_location* to, Words* labels, std::uint_least32_t* at) -> Task<> {
+    co_await with_scope([&](Scope& scope) -> Task<> {
+      *at = __LINE__ + 1;
+      scope.spawn(&Work::run, here, to, labels);
+      co_return;
+    });
+  };
+  auto run = loop.start(body(&loop.loop(), &site, &words, &line));
+  loop.advance(1ms);
+  EXPECT_EQ(site.line(), line);
+  EXPECT_TRUE(std::string_view(site.file_name()).ends_with("scope_test.cc"));
+  // Who looks at the loop sees the site while the task runs, also after a suspension, and nothing after that.
+  EXPECT_EQ(words, (Words{site.function_name(), site.function_name()}));
+  EXPECT_EQ(loop.loop().activity().label(), nullptr);
+}
+
+TEST_F(ScopeTest, AwaitsAMillionReadyTasksWithoutStack) {
+  struct Ready {
+    static Task<int> one() { co_return 1; }
+    static Task<int> sum() {
+      int all = 0;
+      for (int i = 0; i < 1'000'000; ++i) all += co_await one();
+      co_return all;
+    }
+  };
   const auto body = []() -> Task<int> {
-    co_return co_await with_scope([&](Scope& scope) -> Task<int> {
-      auto a = scope.spawn(value_after, 2ms, 40);
-      auto b = scope.spawn(value_after, 1ms, 2);
-      const int sum = co_await a + co_await b;
-      co_return sum;
+    co_return co_await with_scope([](Scope& scope) -> Task<int> {
+      auto child = scope.spawn(&Ready::sum);
+      co_return co_await child;
     });
   };
   auto run = loop.start(body());
-  loop.advance(2ms);
-  EXPECT_EQ(run.get(), 42);
+  EXPECT_EQ(run.get(), 1'000'000);
 }
+
+TEST_F(ScopeTest, AwaitsAHundredThousandChildrenThatAreReady) {
+  struct One {
+    static Task<int> run() { co_return 1; }
+  };
+  const auto body = []() -> Task<int> {
+    co_return co_await with_scope([](Scope& scope) -> Task<int> {
+      std::vector<Child<int>> children;
+      for (int i = 0; i < 100'000; ++i) children.push_back(scope.spawn(&One::run));
+      int all = 0;
+      for (Child<int>& child : children) all += co_await child;
+      co_return all;
+    });
+  };
+  auto run = loop.start(body());
+  EXPECT_EQ(run.get(), 100'000);
+}
+
+TEST_F(ScopeTest, SpawnsMemberFunctionsOnAnObjectOrAPointer) {
+  struct Counter {
+    int count = 0;
+    Task<> add(int by) {
+      count += by;
+      co_return;
+    }
+  };
+  Counter counter;
+  const auto body = [](Counter* on) -> Task<> {
+    co_await with_scope([&](Scope& scope) -> Task<> {
+      scope.spawn(&Counter::add, on, 1);
+      scope.spawn(&Counter::add, std::ref(*on), 2);
+      scope.spawn([](Counter& to) -> Task<> { return to.add(4); }, std::ref(*on));
+      co_return;
+    });
+  };
+  auto run = loop.start(body(&counter));
+  EXPECT_EQ(counter.count, 7);
+}
+
+TEST(ScopeDeathTest, StopsWhenItIsOpenedOffALoop) {
+  const auto body = []() -> Task<> { co_await with_scope(within(1ms), [](Scope&) -> Task<> { co_return; }); };
+  EXPECT_DEATH(start(body(), [](Outcome<>) {}), "lives on an event loop");
+}
+
+using ScopeClosedDeathTest = ScopeFixture;
 
 }  // namespace
 }  // namespace fluxor::runtime

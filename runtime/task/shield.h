@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/loop/event_loop.h"
 #include "runtime/task/scope.h"
@@ -60,6 +61,7 @@ class [[nodiscard]] Shield final {
   template <TaskPromise P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     TaskState& task = awaiting.promise().task();
+    FLUXOR_CHECK(task.loop() != nullptr, "a task that waits lives on an event loop");
     run_.emplace(task, bound_);
     run_->begin(awaiting, Wait::Interruptible::no, [&](ScopeState& state, Scope&) {
       return std::apply(
