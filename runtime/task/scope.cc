@@ -67,6 +67,7 @@ bool ScopeWait::keep(const TaskState& task, const std::exception_ptr& failure) n
 }
 
 void ScopeWait::on_empty() noexcept {
+  close();  // before others run: the task around hears of it only in a unit of its own
   loop().cancel(timer_);
   wake();
 }

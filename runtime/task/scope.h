@@ -63,7 +63,7 @@ class ScopeHandle {
   bool open() const noexcept { return link_->scope() != nullptr; }
 
   // As Scope::spawn, with no place of its own: the tasks' site is where the handle was asked.
-  // Errors: Errc::closed once the scope was joined; then nothing was moved from.
+  // Errors: Errc::closed once the last task of the scope has ended; the arguments are dropped then.
   template <typename F, typename... Args>
   auto spawn_at(const std::source_location& site, F function, Args... args)
       -> Result<decltype(detail::spawn_into(std::declval<ScopeState&>(), site, std::move(function),

@@ -15,9 +15,14 @@ void* TaskState::owner() const noexcept { return scope_ == nullptr ? nullptr : s
 
 ScopeState::~ScopeState() {
   FLUXOR_CHECK(empty(), "a scope is not left before its tasks have ended");
-  if (link_ != nullptr) {
-    link_->scope_ = nullptr;
-    link_->release();
+  close();
+}
+
+void ScopeState::close() noexcept {
+  closed_ = true;
+  if (ScopeLink* const link = std::exchange(link_, nullptr)) {
+    link->scope_ = nullptr;
+    link->release();
   }
 }
 
@@ -38,11 +43,13 @@ void ScopeState::cancel(CancelReason reason) noexcept {
 }
 
 ScopeLink& ScopeState::link() {
+  FLUXOR_CHECK(!closed_, "a scope is not used after its tasks have ended");
   if (link_ == nullptr) link_ = new ScopeLink(*this);
   return *link_;
 }
 
 void ScopeState::add(TaskState& task) noexcept {
+  FLUXOR_CHECK(!closed_, "a scope is not used after its tasks have ended");
   task.previous_ = last_;
   (last_ == nullptr ? first_ : last_->next_) = &task;
   last_ = &task;

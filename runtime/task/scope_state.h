@@ -51,7 +51,7 @@ class ScopeState {
   // Whose tasks these are, for layers above: that of the scope around it, or null.
   virtual void* owner() const noexcept { return nullptr; }
 
-  // For those who keep a way to spawn into it; see ScopeHandle.
+  // For those who keep a way to spawn into it; see ScopeHandle.  Not once it was closed.
   ScopeLink& link();
 
   // Of the frames of its tasks.
@@ -61,6 +61,8 @@ class ScopeState {
 
  protected:
   virtual ~ScopeState();
+  // It takes no more tasks, and who keeps a handle learns that.
+  void close() noexcept;
   // A task has ended and is no longer in the scope.  Returns whether its failure, if it has one, is cared for.
   virtual bool on_task_ended(const TaskState& task, TaskEnd end, const std::exception_ptr& failure) noexcept = 0;
   // The last one has.
@@ -75,6 +77,7 @@ class ScopeState {
   ScopeLink* link_ = nullptr;
   ScopeState* next_to_tell_ = nullptr;  // while a cancellation goes down the tree
   bool cancelled_ = false;
+  bool closed_ = false;
   CancelReason reason_ = CancelReason::cancelled;
 };
 

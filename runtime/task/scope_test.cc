@@ -197,5 +197,32 @@ TEST(ScopeDeathTest, StopsWhenItIsOpenedOffALoop) {
 
 using ScopeClosedDeathTest = ScopeFixture;
 
+TEST_F(ScopeClosedDeathTest, StopsWhenItGetsATaskAfterItsLastHasEnded) {
+  Scope* kept = nullptr;
+  const auto body = [](Scope** to) -> Task<> {
+    co_await with_scope([&](Scope& scope) -> Task<> {
+      *to = &scope;
+      co_await sleep_for(1ms);
+    });
+    *to = nullptr;
+  };
+  struct Late {
+    static Task<> run(Scope** scope, Words* words) {
+      co_await sleep_for(1ms);  // right after the body, while the scope is still there
+      if (*scope != nullptr && *words == Words{"now"})
+        (*scope)->spawn(say_after, Duration(0), std::string("late"), words);
+    }
+  };
+  auto run = loop.start(body(&kept));
+  auto late = loop.start(Late::run(&kept, &words));
+  EXPECT_DEATH(
+      {
+        words.push_back("now");
+        loop.advance(1ms);
+      },
+      "a scope is not used after its tasks have ended");
+  loop.advance(1ms);
+}
+
 }  // namespace
 }  // namespace fluxor::runtime
