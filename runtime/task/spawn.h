@@ -231,14 +231,17 @@ class Child {
   }
   ~Child() { drop(); }
 
-  bool done() const noexcept { return frame_.promise().done(); }
-  const TaskState& state() const noexcept { return frame_.promise(); }
+  bool done() const noexcept { return promise().done(); }
+  const TaskState& state() const noexcept { return promise(); }
   // Told to stop, it unwinds; its scope does not count that as a failure.
-  void cancel() noexcept { frame_.promise().cancel(CancelReason::cancelled); }
+  void cancel() noexcept { promise().cancel(CancelReason::cancelled); }
 
   class Awaiter final : public detail::ChildWaitBase {
    public:
-    explicit Awaiter(detail::ChildPromise<T>& child) noexcept : child_(child) {}
+    explicit Awaiter(detail::ChildPromise<T>& child) noexcept : child_(child) { child_.acquire(); }
+    ~Awaiter() {
+      if (child_.release()) child_.destroy();
+    }
     bool await_ready() const noexcept { return child_.done(); }
     template <TaskPromise P>
     bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
@@ -252,14 +255,18 @@ class Child {
     }
 
    private:
-    detail::ChildPromise<T>& child_;
+    detail::ChildPromise<T>& child_;  // shared with the Child, which may be dropped meanwhile
   };
   // Once: the value is moved out.
-  Awaiter operator co_await() noexcept { return Awaiter(frame_.promise()); }
+  Awaiter operator co_await() noexcept { return Awaiter(promise()); }
   // The same for one that is done.
-  T take() { return frame_.promise().take(); }
+  T take() { return promise().take(); }
 
  private:
+  detail::ChildPromise<T>& promise() const noexcept {
+    FLUXOR_CHECK(frame_ != nullptr, "a child is not used after it was moved from");
+    return frame_.promise();
+  }
   void drop() noexcept {
     if (frame_ != nullptr && frame_.promise().release()) frame_.promise().destroy();
     frame_ = nullptr;
