@@ -97,6 +97,27 @@ TEST_F(ChildTest, IsStillAwaitedWhenItIsDroppedByAnother) {
   EXPECT_EQ(got, 42);
 }
 
+TEST_F(ChildTest, ThrowsItsFailureToEachWhoAsks) {
+  const auto body = [](Words* words) -> Task<> {
+    co_await with_scope({.mode = ScopeMode::supervised}, [&](Scope& scope) -> Task<> {
+      auto child = scope.spawn(value_after, 1ms, 1);
+      auto fails = scope.spawn(fail_after, 1ms, std::string("boom"));
+      for (int i = 0; i < 2; ++i) {
+        try {
+          co_await fails;
+        } catch (const std::runtime_error& error) {
+          words->push_back(error.what());
+        }
+      }
+      co_await child;
+    });
+  };
+  auto run = loop.start(body(&words));
+  loop.advance(1ms);
+  EXPECT_EQ(words, (Words{"boom", "boom"}));
+  EXPECT_TRUE(loop.failures().empty());  // somebody has heard of it
+}
+
 TEST_F(ChildTest, SaysThatItWasCancelled) {
   const auto body = [](Words* words) -> Task<> {
     co_await with_scope([&](Scope& scope) -> Task<> {

@@ -32,9 +32,9 @@ class Outcome {
     return state_.index() == 2 ? std::get<2>(state_) : std::exception_ptr();
   }
 
-  // The value, moved out, or the exception, thrown.
+  // The value, moved out, or the exception, thrown; that stays, for whoever asks again.
   T take() {
-    if (state_.index() == 2) std::rethrow_exception(std::get<2>(std::move(state_)));
+    if (state_.index() == 2) std::rethrow_exception(std::get<2>(state_));
     FLUXOR_CHECK(state_.index() == 1, "an outcome is taken after the task has ended");
     if constexpr (!std::is_void_v<T>) return std::get<1>(std::move(state_));
   }
