@@ -147,6 +147,54 @@ TEST_F(ChildTest, BeginsCancelledWhenItIsCancelledBefore) {
   EXPECT_EQ(words, Words{"a cancelled"});
 }
 
+// Both were told to stop one by one, and the child's end came first: what its awaiter gets is no failure either.
+TEST_F(ChildTest, IsNoFailureOfACancelledTaskThatAwaitsIt) {
+  const auto body = [](Words* words) -> Task<> {
+    co_await with_scope([&](Scope& scope) -> Task<> {
+      auto child = scope.spawn(say_after, 1s, std::string("a"), words);
+      auto awaiter = scope.spawn(await_it, &child);
+      co_await sleep_for(1ms);
+      child.cancel();
+      struct Stop {
+        static Task<> run(Child<>* child) {
+          child->cancel();
+          co_return;
+        }
+      };
+      scope.spawn(&Stop::run, &awaiter);  // runs after the child, and before its awaiter
+      co_await sleep_for(1ms);
+    });
+  };
+  auto run = loop.start(body(&words));
+  loop.advance(2ms);
+  EXPECT_EQ(end_of(run), "value");
+}
+
+TEST_F(ChildTest, IsNoFailureWhenItTakesTheValueOfAnInterruptedResult) {
+  struct Work {
+    static Task<> run(Errc errc) {
+      try {
+        co_await sleep_for(1s);
+      } catch (const Cancelled&) {
+      }
+      static_cast<void>(Result<int>(make_error_code(errc)).value());
+    }
+  };
+  for (const auto& [errc, end] :
+       {std::pair(Errc::cancelled, "value"), std::pair(Errc::deadline, "value"), std::pair(Errc::closed, "closed")}) {
+    const auto body = [](Errc with) -> Task<> {
+      co_await with_scope([&](Scope& scope) -> Task<> {
+        auto child = scope.spawn(&Work::run, with);
+        co_await sleep_for(1ms);
+        child.cancel();
+      });
+    };
+    auto run = loop.start(body(errc));
+    loop.advance(1ms);
+    EXPECT_EQ(end_of(run).substr(0, 6), std::string(end).substr(0, 6));
+  }
+}
+
 TEST_F(ChildTest, FailsWhenItThrowsCancelledByHand) {
   struct Work {
     static Task<> run(bool by_hand) {

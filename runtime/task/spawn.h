@@ -9,8 +9,6 @@
 #include <type_traits>
 #include <utility>
 
-#include <cxxabi.h>
-
 #include <boost/system/system_error.hpp>
 
 #include "runtime/base/check.h"
@@ -90,12 +88,12 @@ class ChildState : public TaskState {
     if (const TaskState* const spawner = current()) locals() = spawner->locals();
   }
 
-  // Whether the exception in flight is that of a task that does as it was told.
-  bool unwinds() noexcept {
-    return was_cancelled_ = cancelled() && *abi::__cxa_current_exception_type() == typeid(Cancelled);
-  }
+  // Whether the exception in flight is that of a task that does as it was told: Cancelled, or what a Result of an
+  // interrupted wait becomes when its value is taken.
+  bool unwinds() noexcept { return was_cancelled_ = cancelled() && says_cancelled(); }
   void finish(const std::exception_ptr& failure) noexcept;
   void report_unheard(const std::exception_ptr& failure) const noexcept;
+  static bool says_cancelled() noexcept;
 
   bool done_ = false;
   bool was_cancelled_ = false;
