@@ -13,6 +13,7 @@
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/result.h"
+#include "runtime/loop/ready_queue.h"
 #include "runtime/loop/timer_wheel.h"
 #include "runtime/task/scope_state.h"
 #include "runtime/task/spawn.h"
@@ -33,7 +34,7 @@ struct ScopeReport {
 enum class ScopeMode : std::uint8_t {
   fail_fast,   // the first failure cancels the others
   supervised,  // failures of tasks are kept and cancel nobody; that of the body cancels them
-  race         // the first task that succeeds cancels the others
+  race         // the first task that succeeds cancels the others, and failures of others are forgotten then
 };
 
 struct ScopeOptions {
@@ -130,40 +131,51 @@ class ScopeWait : public Wait, protected ScopeState {
   void begin_body(ChildState& body, std::coroutine_handle<> first) noexcept;
   // What the scope as a whole has to say; if it returns, the body has its value, or ended without one that is needed.
   void throw_if_failed(bool value_needed);
-  // Whether its own deadline has cut something short.
-  bool cut_by_deadline() const noexcept { return deadline_passed_ && some_cancelled_; }
-  bool failed() const noexcept { return failure_ != nullptr; }
+  // The task around was told to stop, and so are those inside.
+  void cancel_from_around() noexcept;
 
   Ends on_cancel() noexcept override {
-    cancel(task().cancel_reason());
+    cancel_from_around();
     return Ends::no;  // it waits for all
   }
 
  private:
-  class DeadlineTimer final : public Timer {
+  // Who told the tasks to stop first: the scope itself, the task around it, or its time.
+  enum class ToldBy : std::uint8_t { scope, around, deadline };
+
+  // Speaks in a unit of its own, when all that is due at the same moment has had its turn: on a tie, who cancels is
+  // before the deadline.
+  class Deadline final : public Timer, public ReadyNode {
    public:
-    explicit DeadlineTimer(ScopeWait& scope) noexcept : scope_(scope) {}
+    explicit Deadline(ScopeWait& scope) noexcept : scope_(scope) {}
 
    private:
     void on_timer() override;
+    void on_ready() override { scope_.cancel_for_deadline(); }
     ScopeWait& scope_;
   };
 
   bool on_task_ended(const TaskState& task, TaskEnd end, const std::exception_ptr& failure) noexcept override;
   void on_empty() noexcept override;
+  void cancel_for_deadline() noexcept;
   // Into the report, if there is one.
   bool keep(const TaskState& task, const std::exception_ptr& failure) noexcept;
+  // Until it is known whether somebody wins the race.
+  bool remember_lost(const std::exception_ptr& failure) noexcept;
+  [[noreturn]] void throw_short(Errc why) const;
 
   const ScopeMode mode_;
   const bool has_deadline_;  // of its own
-  bool deadline_passed_ = false;
-  bool some_cancelled_ = false;
-  bool won_ = false;  // a race
+  ToldBy told_by_ = ToldBy::scope;
+  bool cut_short_ = false;  // a task has unwound since they were told
+  bool won_ = false;        // a race
+  bool body_failed_ = false;
   bool body_cancelled_ = false;
   const TaskState* body_ = nullptr;
   std::exception_ptr failure_;  // the one to throw
+  std::vector<std::exception_ptr> lost_;  // of a race, the further ones
   ScopeReport* const report_;
-  DeadlineTimer timer_{*this};
+  Deadline deadline_{*this};
 };
 
 // A scope whose body returns a T.

@@ -30,7 +30,7 @@ class ShieldRun final : public ScopeRun<T> {
     explicit BoundOver(ShieldRun& shield) noexcept : shield_(shield) {}
 
    private:
-    void on_timer() override { shield_.cancel(shield_.task().cancel_reason()); }
+    void on_timer() override { shield_.cancel_from_around(); }
     ShieldRun& shield_;
   };
 
