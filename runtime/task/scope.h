@@ -172,7 +172,7 @@ class ScopeWait : public Wait, protected ScopeState {
   bool body_failed_ = false;
   bool body_cancelled_ = false;
   const TaskState* body_ = nullptr;
-  std::exception_ptr failure_;  // the one to throw
+  std::exception_ptr failure_;            // the one to throw
   std::vector<std::exception_ptr> lost_;  // of a race, the further ones
   ScopeReport* const report_;
   Deadline deadline_{*this};

@@ -3,6 +3,7 @@
 #include <coroutine>
 #include <optional>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "runtime/base/check.h"
@@ -90,9 +91,18 @@ class [[nodiscard]] Shield final {
 // Thread:  loop.
 // Errors:  what the function throws; Cancelled if the time was not enough.
 template <typename F, typename... Args>
-Shield<F, Args...> shield(Duration bound, F function, Args... args) {
+auto shield(Duration bound, F function, Args... args) {
   static_assert(kSpawnable<F>, "shield takes a function or a lambda without captures: hand over what it uses");
-  return Shield<F, Args...>(bound, std::move(function), std::move(args)...);
+  // Past a failed assertion nothing is asked of F, so that it is the first error and the last.
+  if constexpr (kSpawnable<F>) {
+    constexpr bool kTakesThem = std::is_invocable_v<F, detail::Unwrapped<Args>...>;
+    static_assert(kTakesThem, "shield: the function does not take these arguments");
+    if constexpr (kTakesThem) {
+      constexpr bool kReturnsTask = detail::kIsTask<detail::SpawnResult<F, Args...>>;
+      static_assert(kReturnsTask, "shield takes a function that returns a Task");
+      if constexpr (kReturnsTask) return Shield<F, Args...>(bound, std::move(function), std::move(args)...);
+    }
+  }
 }
 
 }  // namespace fluxor::runtime
