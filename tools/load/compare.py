@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 
+import pairs
 import servers as bench
 
 # What is asked, and the flags of the load generator.
@@ -68,14 +69,12 @@ class Bench:
         names = list(self.running.by_name)
         first = min(300, self.options.duration)
         for number in range(self.options.rounds + 1):  # round 0 warms up and is not counted
-            if sys.stderr.isatty():
-                print(f"\rround {number} of {self.options.rounds} ", end="", file=sys.stderr, flush=True)
+            pairs.show_round(number, self.options.rounds)
             for scenario in order.sample(scenarios, len(scenarios)):
                 # The windows of one scenario follow each other directly: what is paired is close in time.
                 for name in order.sample(names, len(names)):
                     self.window(number, scenario, name, self.options.duration if number else first)
-        if sys.stderr.isatty():
-            print("\r\033[K", end="", file=sys.stderr)
+        pairs.rounds_over()
 
     def of(self, scenario, name):
         return [sample for sample in self.samples if (sample["scenario"], sample["server"]) == (scenario, name)]
@@ -112,11 +111,8 @@ class Bench:
     def ratio(self, scenario, name, peer, what):
         """Median and quartiles over rounds of name/peer, each pair from one round."""
         mine, theirs = ({sample["round"]: sample[what] for sample in self.of(scenario, one)} for one in (name, peer))
-        pairs = [mine[number] / theirs[number] for number in mine.keys() & theirs.keys()]
-        if len(pairs) < 2:
-            return None
-        low, middle, high = statistics.quantiles(pairs, n=4, method="inclusive")
-        return {"median": middle, "q1": low, "q3": high, "pairs": len(pairs)}
+        quotients = [mine[number] / theirs[number] for number in mine.keys() & theirs.keys()]
+        return {**pairs.spread(quotients), "pairs": len(quotients)} if len(quotients) >= 2 else None
 
 
 def print_scenario(scenario, rows):
@@ -135,7 +131,7 @@ def print_scenario(scenario, rows):
 def print_ratios(ratios):
     print("\nPaired within a round: median [quartiles]; a median nearer to 1 than 8 % is a tie.")
     print(f"  {'':<24} {'scenario':<12} {'CPU/request':>22} {'of the minima':>14} {'requests/s':>22}")
-    shown = lambda ratio: f"{ratio['median']:.2f} [{ratio['q1']:.2f} {ratio['q3']:.2f}]" if ratio else "-"
+    shown = lambda ratio: pairs.shown(ratio, 2) if ratio else "-"
     for row in ratios:
         minima = f"{row['cpu_minima']:.2f}" if row["cpu_minima"] else "-"
         print(f"  {row['server'] + ' / ' + row['peer']:<24} {row['scenario']:<12} {shown(row['cpu']):>22} {minima:>14} "
