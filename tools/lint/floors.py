@@ -46,6 +46,7 @@ LIBRARIES = {
     "prometheus/": ("observability",),
     "spdlog/": ("observability",),
     "yaml-cpp/": ("services",),
+    "caf/": ("tools",),
     "gtest/": EVERYWHERE,
     "gmock/": EVERYWHERE,
     "benchmark/": EVERYWHERE,
