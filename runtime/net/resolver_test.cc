@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 #include <cstdlib>
 #include <future>
 #include <latch>
@@ -24,6 +25,7 @@
 #include "runtime/loop/event_loop.h"
 #include "runtime/loop/event_loop_group.h"
 #include "runtime/task/frame_pool.h"
+#include "runtime/task/scope.h"
 #include "runtime/task/task.h"
 
 // What the C library would say of names under .test, which nobody may have (RFC 6761).  All others go to the real one.
@@ -199,6 +201,34 @@ TEST_F(ResolverTest, RefusesMoreThanMayWait) {
   EXPECT_TRUE(resolve_on_loop("quick.test", 80)) << "there is room again";
   while (slow_begun.try_acquire()) {
   }
+}
+
+TEST_F(ResolverTest, LetsATaskThatIsCancelledGoOnWithoutItsLookup) {
+  struct Work {
+    static Task<> look_up(Resolved* resolved) { *resolved = co_await resolve("slow.test", 80); }
+    static Task<> run(Child<>** child, Resolved* resolved) {
+      co_await with_scope([&](Scope& scope) -> Task<> {
+        Child<> lookup = scope.spawn(&Work::look_up, resolved);
+        *child = &lookup;
+        try {
+          co_await lookup;
+        } catch (const boost::system::system_error&) {
+          ADD_FAILURE() << "what a Result says is no failure";
+        }
+      });
+    }
+  };
+  Child<>* child = nullptr;  // the loop's
+  Resolved resolved = make_error_code(Errc::invalid);
+  std::promise<void> done;
+  EXPECT_TRUE(
+      group_->at(0).post([&] { start(Work::run(&child, &resolved), [&done](Outcome<>) { done.set_value(); }); }));
+  slow_begun.acquire();
+  EXPECT_TRUE(group_->at(0).post([&child] { child->cancel(); }));
+  done.get_future().wait();  // while the lookup is still under way
+  EXPECT_EQ(resolved.error(), make_error_code(Errc::cancelled));
+  slow_may_end.release();
+  EXPECT_TRUE(resolve_on_loop("quick.test", 80)) << "the thread that looks up goes on";
 }
 
 // Stacks of threads as large as no address space holds.

@@ -1,9 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <string>
+#include <utility>
 
 #include "runtime/loop/event_loop.h"
 #include "runtime/net/epoll_poller.h"
@@ -77,6 +81,41 @@ TEST_F(ScopeCancelTest, WakesAllThatWaitsAtOnce) {
                           "nested cancelled", "post cancelled", "timer cancelled"}));
   EXPECT_EQ(home.next_expiry(), kNever);
   full.run_until_idle();
+}
+
+// An operation that somebody has written himself, and that completes inside of its cancellation.
+template <typename Token>
+auto async_never(Token&& token) {
+  return boost::asio::async_initiate<Token, void(boost::system::error_code)>(
+      [](auto handler) {
+        const auto slot = boost::asio::get_associated_cancellation_slot(handler);
+        auto kept = slot;
+        kept.assign([done = std::move(handler)](boost::asio::cancellation_type) mutable {
+          auto last = std::move(done);  // the slot, with this in it, is gone after the completion
+          last(boost::asio::error::operation_aborted);
+        });
+      },
+      token);
+}
+
+Task<> wait_forever(Words* words) {
+  const Result<void> waited = co_await async_never(use_task);
+  words->push_back(!waited && waited.error() == Errc::cancelled ? "cancelled" : "?");
+}
+
+TEST_F(ScopeCancelTest, RunsNobodyInsideOfTheCancellation) {
+  const auto body = [](Words* words) -> Task<> {
+    co_await with_scope([&](Scope& scope) -> Task<> {
+      for (int i = 0; i < 3; ++i) scope.spawn(wait_forever, words);
+      co_await sleep_for(1ms);
+      scope.cancel();
+      words->push_back("told");
+    });
+  };
+  auto run = loop.start(body(&words));
+  loop.advance(1ms);
+  EXPECT_EQ(end_of(run), "value");
+  EXPECT_EQ(words, (Words{"told", "cancelled", "cancelled", "cancelled"}));
 }
 
 TEST_F(ScopeCancelTest, IsAnErrorWhereTheBodyOwesAValue) {

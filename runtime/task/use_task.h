@@ -90,12 +90,18 @@ class AsioAwaiter final : private Wait {
     void operator()(boost::system::error_code code, Values... values) {
       if (code == boost::asio::error::operation_aborted && awaiter->task().cancelled()) code = awaiter->interruption();
       awaiter->result_.emplace(AsioResultType::make(code, std::move(values)...));
-      awaiter->resume_now();
+      awaiter->completed();
     }
   };
 
+  // Asio's own operations complete in a unit of their own; what others write may do so inside of its cancellation,
+  // where the scope is still telling all its tasks.
+  void completed() noexcept { cancelling_ ? wake() : resume_now(); }
+
   Ends on_cancel() noexcept override {
+    cancelling_ = true;
     cancel_.emit(boost::asio::cancellation_type::all);
+    cancelling_ = false;
     return Ends::no;
   }
   const char* what() const noexcept override { return "Asio"; }
@@ -103,6 +109,7 @@ class AsioAwaiter final : private Wait {
   Initiation initiation_;
   Arguments arguments_;
   boost::asio::cancellation_signal cancel_;
+  bool cancelling_ = false;
   std::optional<typename AsioResultType::Type> result_;
 };
 
