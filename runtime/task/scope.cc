@@ -103,7 +103,6 @@ bool ScopeWait::remember_lost(const std::exception_ptr& failure) noexcept {
 void ScopeWait::on_empty() noexcept {
   close();  // before others run: the task around hears of it only in a unit of its own
   for (const std::exception_ptr& failure : lost_) loop().report(failure);
-  loop().cancel(deadline_);
   wake();
 }
 

@@ -269,6 +269,30 @@ TEST_F(ScopeCancelTest, LosesNoValueOfAScopeThatHasEnded) {
   EXPECT_EQ(value, 7);
 }
 
+// The one that was cancelled by hand before is no reason either: nothing was cut short by the word from around.
+TEST_F(ScopeCancelTest, LosesNoValueOfABodyThatGoesOnToItsEnd) {
+  struct Inner {
+    static Task<> run(int* value, Words* words) {
+      *value = co_await with_scope([&](Scope& scope) -> Task<int> {
+        scope.spawn(say_after, 1s, std::string("a"), words).cancel();
+        co_await succeed_when_cancelled();
+        co_return 7;
+      });
+    }
+  };
+  int value = 0;
+  const auto body = [](int* to, Words* words) -> Task<> {
+    co_await with_scope([&](Scope& scope) -> Task<> {
+      scope.spawn(&Inner::run, to, words);
+      co_await cancel_at(1ms, &scope);
+    });
+  };
+  auto run = loop.start(body(&value, &words));
+  loop.advance(1ms);
+  EXPECT_EQ(end_of(run), "value");
+  EXPECT_EQ(value, 7);
+}
+
 TEST_F(ScopeCancelTest, OfADeepTreeUsesNoStack) {
   struct Nest {
     static Task<> deep(int depth, Words* words) {
