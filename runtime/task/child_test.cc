@@ -232,6 +232,28 @@ TEST_F(ChildTest, LetsItsArgumentsGoBeforeItsEndIsHeardOf) {
   EXPECT_EQ(run.get(), 1);
 }
 
+TEST_F(ChildTest, IsNoLongerTheCurrentTaskWhenItsFrameGoes) {
+  struct Note {
+    explicit Note(const TaskState** to) noexcept : seen(to) {}
+    Note(Note&& other) noexcept : seen(other.seen) {}
+    ~Note() { *seen = TaskState::current(); }
+    const TaskState** seen;
+  };
+  struct Work {
+    static Task<> run(Note) { co_return; }
+  };
+  const TaskState* seen = nullptr;
+  const auto body = [](const TaskState** to) -> Task<> {
+    co_await with_scope([&](Scope& scope) -> Task<> {
+      scope.spawn(&Work::run, Note(to));
+      *to = TaskState::current();
+      co_return;
+    });
+  };
+  auto run = loop.start(body(&seen));
+  EXPECT_EQ(seen, nullptr);
+}
+
 TEST_F(ChildTest, BeginsNothingWithoutMemoryForItsFrame) {
   const auto body = [](Words* words) -> Task<> {
     co_await with_scope([&](Scope& scope) -> Task<> {

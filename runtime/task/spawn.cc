@@ -13,7 +13,7 @@ void ChildState::finish(const std::exception_ptr& failure) noexcept {
   done_ = true;
   leave();
   const TaskEnd end = was_cancelled_ ? TaskEnd::cancelled : failure != nullptr ? TaskEnd::failed : TaskEnd::succeeded;
-  if (observer_ != nullptr) std::exchange(observer_, nullptr)->child_ended();
+  if (observer_ != nullptr) observer_->child_ended();
   // The last word to the scope, which may be gone after it.
   const bool answered = scope_.ended(*this, end, failure);
   answered_ = end != TaskEnd::failed || answered;
