@@ -53,7 +53,6 @@ bool ScopeWait::on_task_ended(const TaskState& task, TaskEnd end, const std::exc
   const bool is_body = &task == body_;
   if (end == TaskEnd::cancelled) {
     if (cancelled()) cut_short_ = true;
-    if (is_body) body_cancelled_ = true;
     return true;
   }
   if (end == TaskEnd::succeeded) {
@@ -106,16 +105,10 @@ void ScopeWait::on_empty() noexcept {
   wake();
 }
 
-void ScopeWait::throw_if_failed(bool value_needed) {
+void ScopeWait::throw_if_failed() {
   if (failure_ != nullptr) std::rethrow_exception(failure_);
   if (cut_short_ && told_by_ == ToldBy::around) throw Cancelled{task().cancel_reason()};
-  if (cut_short_ && told_by_ == ToldBy::deadline) throw_short(Errc::deadline);
-  if (body_cancelled_ && value_needed) throw_short(Errc::cancelled);
-}
-
-void ScopeWait::throw_short(Errc why) const {
-  if (task().cancelled()) throw Cancelled{task().cancel_reason()};
-  throw boost::system::system_error(make_error_code(why));
+  if (cut_short_ && told_by_ == ToldBy::deadline) throw boost::system::system_error(make_error_code(Errc::deadline));
 }
 
 }  // namespace fluxor::runtime::detail

@@ -129,8 +129,8 @@ class ScopeWait : public Wait, protected ScopeState {
 
   // Puts the body in, which begins in a unit of its own.
   void begin_body(ChildState& body, std::coroutine_handle<> first) noexcept;
-  // What the scope as a whole has to say; if it returns, the body has its value, or ended without one that is needed.
-  void throw_if_failed(bool value_needed);
+  // What the scope as a whole has to say; if it returns, it is the body's turn.
+  void throw_if_failed();
   // The task around was told to stop, and so are those inside.
   void cancel_from_around() noexcept;
 
@@ -162,7 +162,6 @@ class ScopeWait : public Wait, protected ScopeState {
   bool keep(const TaskState& task, const std::exception_ptr& failure) noexcept;
   // Until it is known whether somebody wins the race.
   bool remember_lost(const std::exception_ptr& failure) noexcept;
-  [[noreturn]] void throw_short(Errc why) const;
 
   const ScopeMode mode_;
   const bool has_deadline_;  // of its own
@@ -170,7 +169,6 @@ class ScopeWait : public Wait, protected ScopeState {
   bool cut_short_ = false;  // a task has unwound since they were told
   bool won_ = false;        // a race
   bool body_failed_ = false;
-  bool body_cancelled_ = false;
   const TaskState* body_ = nullptr;
   std::exception_ptr failure_;            // the one to throw
   std::vector<std::exception_ptr> lost_;  // of a race, the further ones
@@ -200,7 +198,7 @@ class ScopeRun : public ScopeWait {
   }
   T result() {
     throw_if_interrupted();
-    throw_if_failed(!std::is_void_v<T>);
+    throw_if_failed();
     if constexpr (!std::is_void_v<T>) return value();
   }
   T value() { return body_->take(); }

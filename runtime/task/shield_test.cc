@@ -54,6 +54,25 @@ TEST_F(ShieldTest, CountsTheTimeFromTheCancellationOn) {
   EXPECT_EQ(words, Words{"work cancelled"});
 }
 
+TEST_F(ShieldTest, CountsFromTheFirstCancellationOfSeveral) {
+  struct Work {
+    static Task<> run(Words* words) { co_await shield(10ms, say_after, 1s, std::string("work"), words); }
+  };
+  const auto body = [](Words* words) -> Task<> {
+    co_await with_scope(within(5ms), [&](Scope& scope) -> Task<> {
+      auto child = scope.spawn(&Work::run, words);
+      co_await sleep_for(1ms);
+      child.cancel();
+      co_await sleep_for(1s);
+    });
+  };
+  auto run = loop.start(body(&words));
+  loop.advance(11ms - 1ns);
+  EXPECT_TRUE(words.empty());
+  loop.advance(1ns);
+  EXPECT_EQ(words, Words{"work cancelled"});
+}
+
 TEST_F(ShieldTest, LeavesWorkAloneThatIsNotCancelled) {
   const auto body = []() -> Task<int> { co_return co_await shield(1ms, value_after, 50ms, 7); };
   auto run = loop.start(body());
