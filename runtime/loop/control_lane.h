@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "runtime/base/check.h"
 
@@ -25,6 +26,9 @@ class ControlNode {
  protected:
   // What had been signalled before this call is seen by it; a signal that comes during it leads to another call.
   virtual void on_control() = 0;
+  // It was queued, and its loop has ended: on_control() is not called.  The last use of the node, which may free
+  // itself.
+  virtual void on_dropped() noexcept {}
 
  private:
   friend class ControlLane;
@@ -63,18 +67,18 @@ class ControlLane {
     return Pushed::queued;
   }
 
-  // Lets go, unrun, of what is queued, and of every signal to come: its loop has ended, there is nobody to run it.
+  // Drops what is queued, unrun, and refuses every signal to come: its loop has ended, there is nobody to run it.
   // Thread: the consumer's.
   void close() noexcept {
     ControlNode* rest = head_.exchange(closed(), std::memory_order_acquire);
-    for (ControlNode* list : {taken_, rest == closed() ? nullptr : rest}) {
+    for (ControlNode* list : {std::exchange(taken_, nullptr), rest == closed() ? nullptr : rest}) {
       while (list != nullptr) {
         ControlNode& node = *list;
         list = node.next_;
         node.queued_.store(false, std::memory_order_release);
+        node.on_dropped();
       }
     }
-    taken_ = nullptr;
   }
 
   // Thread: the consumer's.

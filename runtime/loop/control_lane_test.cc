@@ -108,6 +108,30 @@ TEST(ControlLane, LetsGoOfWhatIsLeftOfABrokenRunWhenItCloses) {
   run_all(lane);
 }
 
+TEST(ControlLane, TellsEachNodeThatItsEndDropsOnceAndLetsItFreeItself) {
+  class Owned final : public ControlNode {
+   public:
+    explicit Owned(int& dropped) : dropped_(dropped) {}
+
+   private:
+    void on_control() override { ADD_FAILURE(); }
+    void on_dropped() noexcept override {
+      ++dropped_;
+      delete this;
+    }
+    int& dropped_;
+  };
+  int dropped = 0;
+  ControlLane lane;
+  lane.push(*new Owned(dropped));
+  lane.take();
+  lane.push(*new Owned(dropped));
+  lane.close();
+  EXPECT_EQ(dropped, 2);
+  lane.close();
+  EXPECT_EQ(dropped, 2);
+}
+
 // What was written before a signal is seen by the run that follows, for every signal of every thread.
 TEST(ControlLaneThreads, LosesNoSignal) {
   ControlLane lane;
