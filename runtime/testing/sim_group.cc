@@ -119,8 +119,14 @@ bool SimGroup::run_loop(std::size_t index) {
 }
 
 bool SimGroup::run_actor(std::size_t index) {
+  if (actors_[index].due > clock_.now()) return false;
   remember(loops_.size() + index);
-  if (!actors_[index]()) actors_.erase(actors_.begin() + static_cast<std::ptrdiff_t>(index));
+  Actor actor = std::move(actors_[index]);  // it may add others
+  if (actor.step()) {
+    actors_[index] = std::move(actor);
+  } else {
+    actors_.erase(actors_.begin() + static_cast<std::ptrdiff_t>(index));
+  }
   return true;
 }
 
@@ -141,6 +147,7 @@ Instant SimGroup::next_due() const noexcept {
     if (sim.stalled_until > clock_.now()) next = std::min(next, sim.stalled_until);
     first_runs = std::min(first_runs, sim.stalled_until);
   }
+  for (const Actor& actor : actors_) next = std::min(next, actor.due);
   return std::max({std::min(next, std::max(network_.next_due(), first_runs)), clock_.now()});
 }
 

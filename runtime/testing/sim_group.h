@@ -59,7 +59,11 @@ class SimGroup final : private LoopFaults, private NetworkModel {
   }
   // Something else that takes part: a thread that is no loop.  `step` is called between units, again and again until it
   // returns false.
-  void add_actor(std::function<bool()> step) { actors_.push_back(std::move(step)); }
+  void add_actor(std::function<bool()> step) { actors_.push_back({std::move(step), Instant{}}); }
+  // The same, for what happens once, at or after `due`.  Actors may add others.
+  void add_actor_at(Instant due, std::function<void()> step) {
+    actors_.push_back({[step = std::move(step)] { return step(), false; }, due});
+  }
 
   // Runs what can run without time passing (beyond what units themselves take, and loops are stalled).
   void run_until_idle();
@@ -83,6 +87,10 @@ class SimGroup final : private LoopFaults, private NetworkModel {
     std::unique_ptr<EventLoop> loop;
     Instant stalled_until{};
     bool idle = false;
+  };
+  struct Actor {
+    std::function<bool()> step;
+    Instant due;
   };
   struct Held {
     RingBuffer<Event>::Claim claim;
@@ -113,7 +121,7 @@ class SimGroup final : private LoopFaults, private NetworkModel {
   MemoryNetwork network_;
   std::vector<std::string> failures_;
   std::vector<SimLoop> loops_;
-  std::vector<std::function<bool()>> actors_;
+  std::vector<Actor> actors_;
   std::list<Held> held_;         // claims cannot be assigned
   std::uint64_t burst_max_ = 1;  // units of one loop in a row; of this run
   std::uint64_t steps_ = 0;

@@ -76,6 +76,25 @@ TEST(SimGroup, TakesPartsThatAreNoLoops) {
   EXPECT_EQ(orders.size(), 6U);
 }
 
+TEST(SimGroup, LetsAnActorActOnceAtItsTimeAndAddOthers) {
+  SimGroup sim(1, {.loops = 1});
+  std::vector<Duration> acted;
+  const Instant begin = sim.clock().now();
+  const auto note = [&] { acted.push_back(sim.clock().now() - begin); };
+  sim.add_actor_at(begin + 3ms, [&] {
+    note();
+    for (int i = 0; i < 10; ++i) sim.add_actor_at(begin + 5ms, note);
+  });
+  sim.run_until_idle();
+  EXPECT_TRUE(acted.empty());
+  sim.run_for(3ms - 1ns);
+  EXPECT_TRUE(acted.empty());
+  EXPECT_TRUE(sim.run_until([&] { return acted.size() == 11; }, 1s));
+  std::vector<Duration> expected(11, 5ms);
+  expected.front() = 3ms;
+  EXPECT_EQ(acted, expected);
+}
+
 Task<int> sleep_and_add(int number) {
   co_await sleep_for(1h);
   co_return number + 1;
