@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <memory>
@@ -159,6 +160,24 @@ TEST_P(TaskStreamTest, LetsThoseWhoWaitToWriteDoItInOrder) {
   for (const char digit : {'1', '2', '3'}) expected += std::string(5000, digit);
   EXPECT_TRUE(reading.get() == expected);
   for (auto& write : writing) EXPECT_FALSE(write.get());
+}
+
+TEST_P(TaskStreamTest, LetsOneWriteAtATimeGoOverTheMark) {
+  connect(4096);
+  constexpr std::size_t kWrite = 900'000;
+  std::vector<Started<error_code>> writing;
+  for (const char digit : {'0', '1', '2'})
+    writing.push_back(here->start(write_one(right.get(), std::string(kWrite, digit))));
+  auto reading = here->start(read_all(left.get(), 8000));
+  std::size_t most = 0;
+  ASSERT_TRUE(here->run_until([&] {
+    most = std::max(most, right->stream().unsent_bytes());
+    return writing.back().ready() && right->stream().unsent_bytes() == 0;
+  }));
+  EXPECT_LE(most, kSmallMarks.unsent_high_bytes + kWrite);
+  right->finish();
+  ASSERT_TRUE(here->run_until([&] { return reading.ready(); }));
+  EXPECT_EQ(reading.get().size(), 3 * kWrite);
 }
 
 TEST_P(TaskStreamTest, WakesAReaderAtOnceWhenItIsCancelledAndLosesNoByte) {

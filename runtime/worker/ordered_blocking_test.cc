@@ -204,10 +204,14 @@ TEST_F(OrderedBlockingTest, MayGoWhileAnAbandonedJobRunsOn) {
   static_cast<void>(ask(1));
   BlockingJob* const first = workers.begin();
   cancel(1);
-  line.reset();
+  line.emplace(workers, 3U);  // the next incarnation, in the same place
+  static_cast<void>(ask(2));
   workers.finish(*first);
   loop.run_until_idle();
   EXPECT_EQ(ran, std::vector{1});
+  EXPECT_EQ(ends.size(), 1U) << "the next one hears nothing of it";
+  do_one();
+  EXPECT_EQ(ran, (std::vector{1, 2}));
 }
 
 TEST_F(OrderedBlockingTest, MayGoWhenItsLastWaiterGoesOn) {
