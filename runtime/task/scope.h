@@ -133,6 +133,9 @@ class ScopeWait : public Wait, protected ScopeState {
   void throw_if_failed();
   // The task around was told to stop, and so are those inside.
   void cancel_from_around() noexcept;
+  // Whether its own time was over before anything else told its tasks to stop.
+  bool deadline_passed() const noexcept { return told_by_ == ToldBy::deadline; }
+  bool on_task_ended(const TaskState& task, TaskEnd end, const std::exception_ptr& failure) noexcept override;
 
   Ends on_cancel() noexcept override {
     cancel_from_around();
@@ -155,7 +158,6 @@ class ScopeWait : public Wait, protected ScopeState {
     ScopeWait& scope_;
   };
 
-  bool on_task_ended(const TaskState& task, TaskEnd end, const std::exception_ptr& failure) noexcept override;
   void on_empty() noexcept override;
   void cancel_for_deadline() noexcept;
   // Into the report, if there is one.
