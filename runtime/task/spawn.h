@@ -163,6 +163,8 @@ class ChildPromiseBase : public ChildState {
     if (was_cancelled_) throw boost::system::system_error(make_error_code(errc_of(cancel_reason())));
     return outcome_.take();
   }
+  // Null unless it has ended with one.
+  const typename Outcome<T>::Value* value() const noexcept { return outcome_.value(); }
   void destroy() noexcept {
     if (!answered_) report_unheard(outcome_.failure());
     std::coroutine_handle<ChildPromise<T>>::from_promise(static_cast<ChildPromise<T>&>(*this)).destroy();

@@ -27,6 +27,8 @@ class Outcome {
   using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
   bool has_value() const noexcept { return state_.index() == 1; }
+  // Null unless the task ended with one.
+  const Value* value() const noexcept { return std::get_if<1>(&state_); }
   // Null unless the task ended with an exception.
   std::exception_ptr failure() const noexcept {
     return state_.index() == 2 ? std::get<2>(state_) : std::exception_ptr();
