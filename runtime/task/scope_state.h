@@ -18,7 +18,8 @@ class ScopeLink;
 enum class TaskEnd : std::uint8_t {
   succeeded,
   cancelled,  // it was told to stop, and unwound
-  failed      // an exception came out of it
+  failed,     // an exception came out of it
+  excused     // it ended, one way or the other, before it was ready; whoever waits for that answers for it
 };
 
 // The tasks that were spawned into one scope and have not ended: the part that all kinds of scopes share.

@@ -12,8 +12,9 @@ namespace fluxor::runtime::detail {
 void ChildState::finish(const std::exception_ptr& failure) noexcept {
   done_ = true;
   leave();
-  const TaskEnd end = was_cancelled_ ? TaskEnd::cancelled : failure != nullptr ? TaskEnd::failed : TaskEnd::succeeded;
-  if (observer_ != nullptr) observer_->child_ended();
+  TaskEnd end = was_cancelled_ ? TaskEnd::cancelled : failure != nullptr ? TaskEnd::failed : TaskEnd::succeeded;
+  const bool excused = observer_ != nullptr && observer_->child_ended(end);
+  if (excused && end != TaskEnd::cancelled) end = TaskEnd::excused;
   // The last word to the scope, which may be gone after it.
   const bool answered = scope_.ended(*this, end, failure);
   answered_ = end != TaskEnd::failed || answered;

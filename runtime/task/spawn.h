@@ -106,11 +106,15 @@ class ChildState : public TaskState {
   std::size_t users_ = 1;  // the running coroutine itself, and the Child if there is one
 };
 
-// Who waits for a child to end.
+// Who waits for a child to end, or for something it has to do before.
 class ChildWaitBase : public Wait {
  public:
   const char* what() const noexcept override { return "another task"; }
-  void child_ended() noexcept { wake(); }
+  // It observes no longer.  Returns whether it answers for the way the child ended, so that its scope need not.
+  virtual bool child_ended(TaskEnd) noexcept {
+    wake();
+    return false;
+  }
 
  protected:
   ~ChildWaitBase() = default;
@@ -119,8 +123,9 @@ class ChildWaitBase : public Wait {
     child.observer_ = this;
     child_ = &child;
   }
+  void leave() noexcept { child_->observer_ = nullptr; }
   Ends on_cancel() noexcept override {
-    child_->observer_ = nullptr;
+    leave();
     return Ends::yes;
   }
 
@@ -232,7 +237,6 @@ class Child {
   ~Child() { drop(); }
 
   bool done() const noexcept { return promise().done(); }
-  const TaskState& state() const noexcept { return promise(); }
   // Told to stop, it unwinds; its scope does not count that as a failure.
   void cancel() noexcept { promise().cancel(CancelReason::cancelled); }
 
@@ -261,6 +265,8 @@ class Child {
   Awaiter operator co_await() noexcept { return Awaiter(promise()); }
   // The same for one that is done.
   T take() { return promise().take(); }
+  // For awaitables of the runtime.
+  detail::ChildState& state() const noexcept { return promise(); }
 
  private:
   detail::ChildPromise<T>& promise() const noexcept {
@@ -276,6 +282,9 @@ class Child {
 };
 
 namespace detail {
+
+template <typename F, typename... Args>
+class SpawnReady;  // spawn_ready.h
 
 // Makes the task and puts it into its scope; it begins in a unit of its own.
 template <typename F, typename... Args>
@@ -344,6 +353,32 @@ class Spawner {
   auto spawn(F f, A a, B b, C c, D d, E e, G g, Site site = Site::current()) {
     return detail::spawn_into(scope(), site, std::move(f), std::move(a), std::move(b), std::move(c), std::move(d),
                               std::move(e), std::move(g));
+  }
+
+  // Waits until the task says that it is ready; see spawn_ready.h, which has to be included.
+  template <typename F>
+  detail::SpawnReady<F> spawn_ready(F f, Site site = Site::current()) {
+    return {scope(), site, std::move(f)};
+  }
+  template <typename F, typename A>
+  detail::SpawnReady<F, A> spawn_ready(F f, A a, Site site = Site::current()) {
+    return {scope(), site, std::move(f), std::move(a)};
+  }
+  template <typename F, typename A, typename B>
+  detail::SpawnReady<F, A, B> spawn_ready(F f, A a, B b, Site site = Site::current()) {
+    return {scope(), site, std::move(f), std::move(a), std::move(b)};
+  }
+  template <typename F, typename A, typename B, typename C>
+  detail::SpawnReady<F, A, B, C> spawn_ready(F f, A a, B b, C c, Site site = Site::current()) {
+    return {scope(), site, std::move(f), std::move(a), std::move(b), std::move(c)};
+  }
+  template <typename F, typename A, typename B, typename C, typename D>
+  detail::SpawnReady<F, A, B, C, D> spawn_ready(F f, A a, B b, C c, D d, Site site = Site::current()) {
+    return {scope(), site, std::move(f), std::move(a), std::move(b), std::move(c), std::move(d)};
+  }
+  template <typename F, typename A, typename B, typename C, typename D, typename E>
+  detail::SpawnReady<F, A, B, C, D, E> spawn_ready(F f, A a, B b, C c, D d, E e, Site site = Site::current()) {
+    return {scope(), site, std::move(f), std::move(a), std::move(b), std::move(c), std::move(d), std::move(e)};
   }
 
  private:
