@@ -64,6 +64,7 @@ bool ScopeWait::on_task_ended(const TaskState& task, TaskEnd end, const std::exc
     }
     return true;
   }
+  if (end == TaskEnd::excused) return true;
   const bool kept = keep(task, failure);
   if (!is_body && mode_ == ScopeMode::supervised) return kept;
   if (!is_body && mode_ == ScopeMode::race) {

@@ -224,5 +224,19 @@ TEST_F(ScopeClosedDeathTest, StopsWhenItGetsATaskAfterItsLastHasEnded) {
   loop.advance(1ms);
 }
 
+// It is one failure, that comes out of the task and again out of the body that awaits it.
+TEST_F(ScopeTest, ReportsNoFailureThatItThrowsAlready) {
+  const auto body = []() -> Task<> {
+    co_await with_scope([&](Scope& scope) -> Task<> {
+      auto child = scope.spawn(fail_after, 1ms, std::string("boom"));
+      co_await child;
+    });
+  };
+  auto run = loop.start(body());
+  loop.advance(1ms);
+  EXPECT_EQ(end_of(run), "boom");
+  EXPECT_EQ(loop.failures(), Words{});
+}
+
 }  // namespace
 }  // namespace fluxor::runtime
