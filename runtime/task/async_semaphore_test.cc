@@ -139,6 +139,7 @@ TEST_F(AsyncSemaphoreTest, LetsAPermitMove) {
   EXPECT_EQ(second.count(), 0U);  // NOLINT(bugprone-use-after-move)
   {
     const Permit third = std::move(first);
+    EXPECT_EQ(first.count(), 0U);  // NOLINT(bugprone-use-after-move)
   }
   EXPECT_EQ(semaphore.available(), 5U);
 }

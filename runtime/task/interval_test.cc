@@ -83,19 +83,21 @@ TEST_F(IntervalTest, LetsOthersRunWhenItIsLate) {
 }
 
 TEST_F(IntervalTest, KeepsTheTickOfAWaitThatIsCancelled) {
-  const auto twice = [](Instant begin) -> Task<Duration> {
+  const auto twice = [](Instant begin, Duration stop) -> Task<Duration> {
     Interval ticks(10ms);
     co_await with_scope([&](Scope& scope) -> Task<> {
       auto waits = scope.spawn([](Interval& interval) -> Task<> { co_await interval.next(); }, std::ref(ticks));
-      co_await sleep_for(5ms);
+      co_await sleep_for(stop);
       waits.cancel();
     });
-    co_await ticks.next();
+    EXPECT_EQ(co_await ticks.next(), 0U);
     co_return EventLoop::current()->now() - begin;
   };
-  auto run = loop.start(twice(start));
+  auto before = loop.start(twice(start, 5ms));
+  auto just_then = loop.start(twice(start, 10ms));  // before the tick, which is due, too
   loop.advance(10ms);
-  EXPECT_EQ(run.get(), 10ms);
+  EXPECT_EQ(before.get(), 10ms);
+  EXPECT_EQ(just_then.get(), 10ms);
 }
 
 TEST_F(IntervalTest, MayTakeForever) {
@@ -105,6 +107,7 @@ TEST_F(IntervalTest, MayTakeForever) {
     co_await with_scope([&](Scope& scope) -> Task<> {
       auto waits = scope.spawn([](Interval& interval) -> Task<> { co_await interval.next(); }, std::ref(ticks));
       co_await sleep_for(24h);
+      EXPECT_FALSE(waits.done());
       waits.cancel();
     });
   };
