@@ -196,7 +196,10 @@ struct Root {
     void unhandled_exception() const noexcept { std::terminate(); }
 
     TaskState& task() noexcept { return *this; }
-    void begin() { begin_now(std::coroutine_handle<promise_type>::from_promise(*this)); }
+    void begin(const char* label) {
+      if (label != nullptr) set_label(label);
+      begin_now(std::coroutine_handle<promise_type>::from_promise(*this));
+    }
   };
   promise_type* promise;
 };
@@ -230,10 +233,12 @@ Root run_root(std::source_location, Task<T> task, Done done) {
 //
 // Thread:  loop.
 // Owns:    the task owns itself until its end; whoever starts it must outlive what `done` refers to, and so wait for
-// it. Errors:  `done` must not throw.
+//          it.  `label`, for whoever watches the loop, outlives the loop; null: the function that calls this.
+// Errors:  `done` must not throw.
 template <typename T, std::invocable<Outcome<T>> Done>
-void start(Task<T> task, Done done, std::source_location site = std::source_location::current()) {
-  detail::run_root(site, std::move(task), std::move(done)).promise->begin();
+void start(Task<T> task, Done done, const char* label = nullptr,
+           std::source_location site = std::source_location::current()) {
+  detail::run_root(site, std::move(task), std::move(done)).promise->begin(label);
 }
 
 }  // namespace fluxor::runtime

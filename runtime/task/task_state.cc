@@ -25,7 +25,7 @@ void TaskState::resume() {
   if (loop_ == nullptr) {
     resume_.resume();
   } else {
-    const ActivityLabel label(loop_->activity(), site_.function_name());
+    const ActivityLabel label(loop_->activity(), label_);
     resume_.resume();
   }
   current_ = outer;

@@ -35,6 +35,8 @@ class TaskState : private ReadyNode {
   EventLoop* loop() const noexcept { return loop_; }
   // Where it was spawned.
   const std::source_location& site() const noexcept { return site_; }
+  // What a held loop is said to run: the function that spawned it, unless it has a name of its own.
+  const char* label() const noexcept { return label_; }
   // When its time is over; the earliest of its scopes'.
   Instant deadline() const noexcept { return deadline_; }
   // Whether it was told to stop.
@@ -66,6 +68,8 @@ class TaskState : private ReadyNode {
     resume_ = first;
     resume();
   }
+  // `label`, a C string, outlives the loop.  Before it begins.
+  void set_label(const char* label) noexcept { label_ = label; }
   // Nobody is to take what runs from now on for this task.
   static void leave() noexcept { current_ = nullptr; }
 
@@ -85,6 +89,7 @@ class TaskState : private ReadyNode {
   Wait* waiting_ = nullptr;
   std::coroutine_handle<> resume_;
   const std::source_location site_;
+  const char* label_ = site_.function_name();
   const Instant deadline_;
   TaskLocals locals_;
   bool cancelled_ = false;

@@ -36,7 +36,7 @@ class AllRun final : public GroupRun<Tasks> {
   AllRun(const TaskState& around, Tasks& tasks) : GroupRun<Tasks>(around, ScopeMode::fail_fast, tasks) {}
   auto result() {
     this->throw_if_interrupted();
-    if (this->size_ != 0) this->throw_if_failed(true);
+    if (this->size_ != 0) this->throw_if_failed();
     return take_all(this->members_);
   }
 

@@ -46,7 +46,7 @@ TEST(OptionTable, ShowsTheDefaultThatHolds) {
     EXPECT_EQ(config, ServerConfig()) << option.name << " " << option.fallback;
     ++shown;
   }
-  EXPECT_EQ(shown, 17);
+  EXPECT_EQ(shown, 18);
 }
 
 TEST(EnvironmentName, IsTheNameInCapitals) {

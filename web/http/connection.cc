@@ -142,7 +142,7 @@ Connection::Next Connection::answer_request() {
 }
 
 Connection::Next Connection::run(const RouteEntry& route, std::optional<Permit> permit) {
-  // For whoever finds the loop held by the handler.  What a coroutine does after it has waited goes by no name.
+  // For whoever finds the loop held by the handler.
   const runtime::ActivityLabel label(context_.loop.activity(), route.pattern.c_str());
   Request& request = reader_->request();
   context_.counters.requests_running.add();
@@ -159,7 +159,8 @@ Connection::Next Connection::run(const RouteEntry& route, std::optional<Permit> 
   enter(State::handling, runtime::Duration::max());
   try {
     runtime::start((*route.handler.coroutine())(request),
-                   [this](runtime::Outcome<Response> outcome) { handler_ended(std::move(outcome)); });
+                   [this](runtime::Outcome<Response> outcome) { handler_ended(std::move(outcome)); },
+                   route.pattern.c_str());
   } catch (...) {  // no memory for its frame, or it threw before it was one
     runtime::Outcome<Response> failed;
     failed.set_failure(std::current_exception());
