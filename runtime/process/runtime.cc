@@ -1,5 +1,6 @@
 #include "runtime/process/runtime.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdio>
@@ -83,6 +84,10 @@ Result<std::unique_ptr<Runtime>> Runtime::create(const RuntimeOptions& options, 
     runtime->worker_loops_ = std::move(*workers);
     parts.worker_loops = runtime->worker_loops_->all();
   }
+  if (options.workers.threads != 0) {
+    runtime->workers_ = std::make_unique<WorkerPool>(options.workers, clock);
+    parts.workers = runtime->workers_.get();
+  }
   runtime->system_ = std::make_unique<VerticleSystem>(std::move(parts), options.verticles);
   return runtime;
 }
@@ -92,6 +97,13 @@ ExitCode Runtime::run(Main main) {
     if (group == nullptr) continue;
     if (const auto started = group->start(); !started) {
       std::fprintf(stderr, "%s: cannot start %zu event loops: %s\n", options_.program.c_str(), group->size(),
+                   started.error().message().c_str());
+      return ExitCode::cannot_start;
+    }
+  }
+  if (workers_ != nullptr) {
+    if (const auto started = workers_->start(); !started) {
+      std::fprintf(stderr, "%s: cannot start %zu worker threads: %s\n", options_.program.c_str(), workers_->threads(),
                    started.error().message().c_str());
       return ExitCode::cannot_start;
     }
@@ -148,8 +160,11 @@ ExitCode Runtime::run(Main main) {
     }
   }
   const bool answered = progress->ended();
-  const ExitCode code = conclude(*progress, answered);
-  if (!answered || system_->abandoned() != 0) {
+  // Nobody waits for these any more; what they write may matter all the same.
+  const Duration left = deadline ? std::max(*deadline - clock_.now(), grace) : options_.shutdown;
+  const bool workers_ended = stop_workers(killed ? grace : left);
+  const ExitCode code = conclude(*progress, answered, workers_ended);
+  if (!answered || !workers_ended || system_->abandoned() != 0) {
     // Something still runs and may use all of this: it ends with the process.
     static_cast<void>(root.release());
     leave_behind();
@@ -162,7 +177,20 @@ ExitCode Runtime::run(Main main) {
   return code;
 }
 
-ExitCode Runtime::conclude(const Progress& progress, bool answered) {
+bool Runtime::stop_workers(Duration patience) {
+  if (workers_ == nullptr) return true;
+  const auto holdouts = workers_->stop_within(patience);
+  if (!holdouts) return true;
+  for (const RunningJob& job : holdouts->running) {
+    const std::string what =
+        std::string("a blocking call from ") + job.site.file_name() + ":" + std::to_string(job.site.line());
+    const LogField field{"what", what};
+    log_.write(Severity::error, "ended with work unfinished", {&field, 1});
+  }
+  return false;
+}
+
+ExitCode Runtime::conclude(const Progress& progress, bool answered, bool workers_ended) {
   const std::vector<std::string> hold_outs = system_->hold_outs();
   for (const std::string& hold_out : hold_outs) {
     const LogField field{"what", hold_out};
@@ -191,13 +219,14 @@ ExitCode Runtime::conclude(const Progress& progress, bool answered) {
     log_.write(Severity::error, "the root verticle crashed", {&field, 1});
     return ExitCode::gave_up;
   }
-  if (!hold_outs.empty() || system_->abandoned() != 0) return ExitCode::left_behind;
+  if (!hold_outs.empty() || !workers_ended || system_->abandoned() != 0) return ExitCode::left_behind;
   log_.write(Severity::info, "stopped", {});
   return ExitCode::clean;
 }
 
 void Runtime::leave_behind() noexcept {
   static_cast<void>(system_.release());
+  static_cast<void>(workers_.release());
   static_cast<void>(loops_.release());
   static_cast<void>(worker_loops_.release());
   static_cast<void>(watchdog_.release());  // the loops tell it when they wake up

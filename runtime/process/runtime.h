@@ -20,6 +20,7 @@
 #include "runtime/task/task.h"
 #include "runtime/verticle/context.h"
 #include "runtime/verticle/verticle_system.h"
+#include "runtime/worker/worker_pool.h"
 
 namespace fluxor::runtime {
 
@@ -29,6 +30,7 @@ struct RuntimeOptions {
   std::string program = "fluxor";    // in lines on standard error
   std::size_t loops = 0;             // 0: one per CPU that this process may use
   std::size_t worker_loops = 0;      // for verticles that block
+  WorkerPoolOptions workers{};       // for calls that block; no threads: there are none
   std::size_t ring_capacity = 4096;  // events per loop; a power of two
   Pinning pinning = Pinning::none;
   WaitKind wait = WaitKind::adaptive;
@@ -52,7 +54,7 @@ struct RuntimeOptions {
 //                             └─► left_behind
 //
 // Thread:  create(), run(): one thread, the first of the process.  What says so: any.
-// Owns:    loops, tree and watchdog.
+// Owns:    loops, workers, tree and watchdog.
 class Runtime {
  public:
   using Main = std::function<Task<>(Context& root)>;
@@ -90,7 +92,9 @@ class Runtime {
 
   Runtime(const RuntimeOptions& options, const Clock& clock, LogSink& log, Termination& termination);
 
-  ExitCode conclude(const Progress& progress, bool answered);
+  ExitCode conclude(const Progress& progress, bool answered, bool workers_ended);
+  // False if blocking calls still run when the time is over; they are named.
+  bool stop_workers(Duration patience);
   void leave_behind() noexcept;
 
   const RuntimeOptions options_;
@@ -100,6 +104,7 @@ class Runtime {
   std::unique_ptr<Watchdog> watchdog_;
   std::unique_ptr<EventLoopGroup> loops_;
   std::unique_ptr<EventLoopGroup> worker_loops_;
+  std::unique_ptr<WorkerPool> workers_;
   std::unique_ptr<VerticleSystem> system_;
   std::atomic<bool> stop_asked_{false};
 };

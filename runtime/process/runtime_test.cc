@@ -12,16 +12,20 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/random.h"
 #include "runtime/process/termination.h"
+#include "runtime/task/scope.h"
 #include "runtime/task/sleep.h"
 #include "runtime/task/task.h"
 #include "runtime/verticle/context.h"
 #include "runtime/verticle/verticle.h"
+#include "runtime/worker/blocking.h"
+#include "runtime/worker/ordered_blocking.h"
 
 namespace fluxor::runtime {
 namespace {
@@ -152,6 +156,64 @@ TEST_F(RuntimeTest, GivesUpIfToldSoWhenAVerticleFailsTooOften) {
       run([](Context& root) -> Task<> { EXPECT_TRUE(co_await root.deploy<Crashes>({.name = "bad"})); }, options);
   EXPECT_EQ(code, ExitCode::gave_up);
   EXPECT_TRUE(log.has("supervision gave up reason=bad crashed: boom"));
+}
+
+// Five calls of random length end in the order in which they were asked for, on the verticle's loop.
+class InOrder final : public Verticle {
+ public:
+  explicit InOrder(std::vector<int>* ended) noexcept : ended_(ended) {}
+  Task<> start(Context& context) override {
+    context.spawn(&InOrder::ask, this, std::ref(context));
+    co_return;
+  }
+
+ private:
+  static int take(int number) {
+    std::this_thread::sleep_for(std::chrono::microseconds(100 * (5 - number)));
+    return number;
+  }
+  Task<> one(Context& context, int number) {
+    const Result<int> taken = co_await blocking(context.in_order(), &InOrder::take, number);
+    EXPECT_EQ(EventLoop::current(), &context.loop());
+    ended_->push_back(taken.value());
+  }
+  Task<> ask(Context& context) {
+    co_await with_scope([&](Scope& scope) -> Task<> {
+      for (int i = 0; i < 5; ++i) scope.spawn(&InOrder::one, this, std::ref(context), i);
+      co_return;
+    });
+    signal_ourselves();
+  }
+  std::vector<int>* const ended_;
+};
+
+TEST_F(RuntimeTest, BlocksInOrderForEachVerticle) {
+  std::vector<int> ended;
+  const ExitCode code = run(
+      [&ended](Context& root) -> Task<> { EXPECT_TRUE(co_await root.deploy<InOrder>({.name = "writer"}, &ended)); });
+  EXPECT_EQ(code, ExitCode::clean);
+  EXPECT_EQ(ended, (std::vector{0, 1, 2, 3, 4}));
+}
+
+TEST_F(RuntimeTest, NamesABlockingCallThatDoesNotEnd) {
+  static std::atomic<bool> end{false};
+  RuntimeOptions options;
+  options.shutdown = 10ms;
+  options.verticles.kill_grace = 10ms;
+  const ExitCode code = run(
+      [](Context& root) -> Task<> {
+        const auto hang = [](Context* context) -> Task<> {
+          static_cast<void>(co_await blocking(context->workers(), [] { end.wait(false); }));
+        };
+        root.spawn(hang, &root);
+        root.after(1ms, [] { signal_ourselves(); });
+        co_return;
+      },
+      options);
+  EXPECT_EQ(code, ExitCode::left_behind);
+  EXPECT_TRUE(log.has("a blocking call from runtime/process/runtime_test.cc"));
+  end = true;
+  end.notify_all();
 }
 
 }  // namespace

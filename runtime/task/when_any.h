@@ -134,7 +134,8 @@ class [[nodiscard]] WhenAny final {
 //
 // Thread:  loop.
 // Owns:    the tasks; await it in the statement that makes it, so that their arguments may be references.
-// Errors:  if none succeeds, the first failure, as it was thrown (the others go to the loop's failure handler); if none has thrown, the last error Result is the
+// Errors:  if none succeeds, the first failure, as it was thrown (the others go to the loop's failure handler); if none
+// has thrown, the last error Result is the
 //          value.  What losers throw is nobody's concern.  Cancelled if the task around it was told to stop before one
 //          had won.
 // Cost:    a frame from the free list and two places in the ready queue for each task.

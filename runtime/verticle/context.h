@@ -23,9 +23,11 @@
 
 namespace fluxor::runtime {
 
+class BlockingExecutor;
 class Context;
 class EventLoop;
 class Incarnation;
+class OrderedBlocking;
 class VerticleSystem;
 
 // Something that belongs to a verticle and has to be let go of before it is destroyed: a consumer, a server.  It embeds
@@ -111,6 +113,12 @@ class Context final : public Spawner<Context> {
   TimerHandle every(Duration period, F f, A a, B b, std::source_location site = std::source_location::current()) {
     return begin_timer(period, period, site, std::move(f), std::move(a), std::move(b));
   }
+
+  // For `co_await blocking(context.workers(), function, arguments…)`: on another thread, beside others.  Errc::closed
+  // where there are no workers.
+  BlockingExecutor& workers() const noexcept;
+  // The same for this verticle's blocking work in order: `co_await blocking(context.in_order(), …)`.
+  OrderedBlocking& in_order() const;
 
   // Deploys children: they end before this verticle does, in reverse order.  Goes on when all instances have started;
   // when one fails, the others are stopped first.  Whoever has no supervisor of its own is restarted with backoff.

@@ -11,6 +11,7 @@
 #include "runtime/task/wait.h"
 #include "runtime/verticle/deployments.h"
 #include "runtime/verticle/verticle_system.h"
+#include "runtime/worker/ordered_blocking.h"
 
 namespace fluxor::runtime {
 
@@ -161,6 +162,7 @@ void Incarnation::finish() {
   }
   verticle_.reset();
   children_.reset();
+  in_order_.reset();
   set_state(VerticleState::ended);
   system_.directory().remove(*this, reason_);
   // Home frees it; where that has ended there is nobody else.
@@ -172,6 +174,11 @@ void Incarnation::finish() {
 Deployments& Incarnation::children() {
   if (children_ == nullptr) children_ = std::make_unique<Deployments>(system_, loop());
   return *children_;
+}
+
+OrderedBlocking& Incarnation::in_order() {
+  if (in_order_ == nullptr) in_order_ = std::make_unique<OrderedBlocking>(system_.workers());
+  return *in_order_;
 }
 
 std::uint64_t Incarnation::monitor(VerticleId of, DownHandler handler) {
@@ -252,6 +259,8 @@ VerticleSystem& Context::system() const noexcept { return incarnation_.system();
 const std::any* Context::config_any() const noexcept { return incarnation_.spec().options.config.get(); }
 void Context::exit() noexcept { incarnation_.exit(); }
 void Context::crash(std::exception_ptr failure) noexcept { incarnation_.crash(std::move(failure)); }
+BlockingExecutor& Context::workers() const noexcept { return system().workers(); }
+OrderedBlocking& Context::in_order() const { return incarnation_.in_order(); }
 ScopeState& Context::spawn_scope() const noexcept { return incarnation_.scope(); }
 
 TimerHandle Context::begin_timer(VerticleTimer& timer, Duration delay) {

@@ -24,6 +24,7 @@ namespace fluxor::runtime {
 class Deployments;
 class EventLoop;
 class Incarnation;
+class OrderedBlocking;
 class VerticleSystem;
 
 // Who has made an incarnation, on its own loop, "home".
@@ -78,7 +79,8 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Re
   const ScopeState& scope() const noexcept { return *this; }
   VerticleTimers& timers() noexcept { return timers_; }
   const VerticleTimers& timers() const noexcept { return timers_; }
-  // Made when first asked for.
+  // Made when first asked for, both.
+  OrderedBlocking& in_order();
   Deployments& children();
   const Deployments* children_if_any() const noexcept { return children_.get(); }
   // Whether it takes children, monitors and the like.
@@ -158,6 +160,7 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Re
   Context context_{*this};
   std::unique_ptr<Verticle> verticle_;
   std::unique_ptr<Deployments> children_;
+  std::unique_ptr<OrderedBlocking> in_order_;
   VerticleTimers timers_;
   VerticleResource* last_resource_ = nullptr;
   std::vector<Monitor> monitors_;

@@ -5,11 +5,24 @@
 #include "runtime/base/check.h"
 #include "runtime/loop/event_loop.h"
 #include "runtime/loop/loop_of_key.h"
+#include "runtime/worker/blocking_executor.h"
 
 namespace fluxor::runtime {
+namespace {
+
+// Where there are no workers.
+class NoWorkers final : public BlockingExecutor {
+ public:
+  Result<void> submit(BlockingJob&, Place) noexcept override { return Errc::closed; }
+  Withdrawn withdraw(BlockingJob&) noexcept override { return Withdrawn::has_ended; }
+};
+constinit NoWorkers no_workers;
+
+}  // namespace
 
 VerticleSystem::VerticleSystem(Parts parts, const VerticleSystemOptions& options)
     : parts_(std::move(parts)), options_(options) {
+  if (parts_.workers == nullptr) parts_.workers = &no_workers;
   FLUXOR_CHECK(!parts_.loops.empty(), "verticles live on loops: there has to be one");
 }
 

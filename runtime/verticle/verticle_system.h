@@ -18,6 +18,7 @@
 
 namespace fluxor::runtime {
 
+class BlockingExecutor;
 class EventLoop;
 
 // What all verticles of a process share: the loops they live on, the directory, and what is reported of them.
@@ -29,6 +30,7 @@ class VerticleSystem {
   struct Parts {
     std::vector<EventLoop*> loops;
     std::vector<EventLoop*> worker_loops{};  // for verticles that block
+    BlockingExecutor* workers = nullptr;     // for calls that block; null: Context::workers() is closed
     const Clock& clock;
     Random& random;  // used on all loops
     LogSink& log;
@@ -43,6 +45,8 @@ class VerticleSystem {
   const Clock& clock() const noexcept { return parts_.clock; }
   Random& random() const noexcept { return parts_.random; }
   const std::vector<EventLoop*>& loops() const noexcept { return parts_.loops; }
+
+  BlockingExecutor& workers() const noexcept { return *parts_.workers; }
 
   // The loop for one more instance; null if it needs a worker loop and there is none.
   EventLoop* place(const DeploymentOptions& options) noexcept;
@@ -72,7 +76,7 @@ class VerticleSystem {
   void count_abandoned() noexcept { abandoned_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
-  const Parts parts_;
+  Parts parts_;
   const VerticleSystemOptions options_;
   Directory directory_;
   std::function<void()> on_give_up_;
