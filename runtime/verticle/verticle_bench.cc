@@ -43,10 +43,10 @@ class Tree {
         VerticleSystem::Parts{.loops = group_->all(), .clock = clock_, .random = random_, .log = log_},
         VerticleSystemOptions{});
     std::promise<void> started;
-    root_ = std::make_unique<Root>(*system_, group_->at(0), [this] { return std::make_unique<Main>(root_context_); },
-                                   1min,
-                                   Root::Callbacks{.started = [&started] { started.set_value(); },
-                                                   .exited = [this](const ExitReason&) { ended_.set_value(); }});
+    root_ = std::make_unique<Root>(
+        *system_, group_->at(0), [this] { return std::make_unique<Main>(root_context_); }, 1min,
+        Root::Callbacks{.started = [&started] { started.set_value(); },
+                        .exited = [this](const ExitReason&) { ended_.set_value(); }});
     root_->begin();
     started.get_future().get();
   }
