@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <exception>
 #include <future>
 #include <memory>
 #include <stdexcept>
@@ -16,8 +15,8 @@
 #include "runtime/base/log.h"
 #include "runtime/base/random.h"
 #include "runtime/loop/event_loop_group.h"
-#include "runtime/task/sleep.h"
 #include "runtime/task/task.h"
+#include "runtime/testing/run_on.h"
 #include "runtime/verticle/context.h"
 #include "runtime/verticle/root.h"
 #include "runtime/verticle/verticle.h"
@@ -59,31 +58,10 @@ class Tree {
   EventLoop& loop() { return group_->at(0); }
   Context& root() { return *root_context_; }
 
-  // Runs a task on the root's loop, and waits for it.
+  // On the root's loop.
   template <typename T>
   T run(Task<T> task) {
-    std::promise<T> done;
-    struct Begin {
-      Task<T> task;
-      std::promise<T>* done;
-      void operator()() {
-        start(std::move(task), [done = done](Outcome<T> outcome) {
-          try {
-            if constexpr (std::is_void_v<T>) {
-              outcome.take();
-              done->set_value();
-            } else {
-              done->set_value(outcome.take());
-            }
-          } catch (...) {
-            done->set_exception(std::current_exception());
-          }
-        });
-      }
-    };
-    while (!loop().post(Begin{std::move(task), &done})) {
-    }
-    return done.get_future().get();
+    return run_on(loop(), std::move(task));
   }
 
  private:
