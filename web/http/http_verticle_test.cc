@@ -109,8 +109,7 @@ class HttpVerticleTest : public testing::Test {
                               return runtime::ListeningSocket::open(Endpoint::parse("127.0.0.1", port).value(), {});
                             }};
     parts.on_serving = [this](const HttpServer& server) { port_ = server.local_endpoint().port(); };
-    return run_on(group_->at(0),
-                  context_->deploy<HttpVerticle>({.shutdown = shutdown}, std::move(parts)));
+    return run_on(group_->at(0), context_->deploy<HttpVerticle>({.shutdown = shutdown}, std::move(parts)));
   }
   Result<void> undeploy(DeploymentId id) { return run_on(group_->at(0), context_->undeploy(id)); }
 
