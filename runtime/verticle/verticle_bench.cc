@@ -202,6 +202,52 @@ std::size_t heap_in_use() {
   return info.uordblks + info.hblkhd;
 }
 
+// Crashes as soon as it runs, so many times.
+class Mayfly final : public Verticle {
+ public:
+  struct Shared {
+    std::atomic<std::int64_t> left{0};
+  };
+  explicit Mayfly(Shared* shared) noexcept : shared_(shared) {}
+  Task<> start(Context& context) override {
+    if (shared_->left.fetch_sub(1) > 0) {
+      context.spawn(&Mayfly::crash);
+    } else {
+      shared_->left.notify_all();
+    }
+    co_return;
+  }
+
+ private:
+  static Task<> crash() {
+    throw std::runtime_error("boom");
+    co_return;
+  }
+  Shared* const shared_;
+};
+
+// Question: what does one life cost, from the start to the throw and to the next start?
+void BM_CrashesInARow(benchmark::State& state) {
+  constexpr std::int64_t kCrashes = 1000;
+  Tree tree(1);
+  const auto supervise = [](Context* root, Mayfly::Shared* shared) -> Task<DeploymentId> {
+    SupervisorSpec spec;
+    spec.intensity = {.restarts_max = 1'000'000'000, .period = Duration(1)};
+    spec.child<Mayfly>({}, shared);
+    co_return (co_await root->deploy(std::move(spec))).value();
+  };
+  const auto end = [](Context* root, DeploymentId id) -> Task<> { (co_await root->undeploy(id)).value(); };
+  Mayfly::Shared shared;
+  for (auto _ : state) {
+    shared.left = kCrashes;
+    const DeploymentId id = tree.run(supervise(&tree.root(), &shared));
+    for (std::int64_t left = shared.left; left >= 0; left = shared.left) shared.left.wait(left);
+    tree.run(end(&tree.root(), id));
+  }
+  state.SetItemsProcessed(state.iterations() * kCrashes);
+}
+BENCHMARK(BM_CrashesInARow)->UseRealTime();
+
 class WithTimerAndChild final : public Verticle {
  public:
   Task<> start(Context& context) override {

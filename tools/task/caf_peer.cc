@@ -4,7 +4,9 @@
 #include <caf/all.hpp>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <iostream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@ using Tick = caf::atom_constant<caf::atom("tick")>;
 
 constexpr int kBatch = 100;       // spawned together, as in BM_SpawnAndJoin/100
 constexpr int kHopsPerLook = 64;  // between two looks at the clock
+constexpr int kMass = 100'000;    // as in BM_DeployAndUndeploy
 
 struct Window {
   Clock::time_point end;
@@ -23,6 +26,9 @@ struct Window {
 };
 
 caf::behavior nothing(caf::event_based_actor*) { return {}; }
+caf::behavior idle(caf::event_based_actor*) {
+  return {[](Tick) {}};
+}
 
 void spawn_batch(caf::event_based_actor* self, Window* window) {
   window->left = kBatch;
@@ -58,6 +64,39 @@ caf::behavior hop(caf::event_based_actor* self, Window* window) {
   }};
 }
 
+// Throws as soon as it runs; its parent spawns the next.
+caf::behavior mayfly(caf::event_based_actor* self) {
+  // Its own handler would write a line for each.
+  self->set_exception_handler([](std::exception_ptr&) -> caf::error { return caf::exit_reason::unhandled_exception; });
+  self->send(self, Tick::value);
+  return {[](Tick) { throw std::runtime_error("boom"); }};
+}
+
+caf::behavior spawn_after_each_crash(caf::event_based_actor* self, Window* window) {
+  self->set_down_handler([self, window](const caf::down_msg&) {
+    if (++window->operations % kHopsPerLook == 0 && Clock::now() >= window->end) {
+      self->quit();
+    } else {
+      self->spawn<caf::monitored>(mayfly);
+    }
+  });
+  self->spawn<caf::monitored>(mayfly);
+  return {[](Tick) {}};
+}
+
+// Spawns many, and when all are there ends all and waits for it.
+void mass(caf::actor_system& system, Window& window) {
+  caf::scoped_actor self{system};
+  do {
+    std::vector<caf::actor> actors;
+    actors.reserve(kMass);
+    for (int i = 0; i < kMass; ++i) actors.push_back(self->spawn(idle));
+    for (const caf::actor& actor : actors) self->send_exit(actor, caf::exit_reason::user_shutdown);
+    self->wait_for(actors);
+    window.operations += kMass;
+  } while (Clock::now() < window.end);
+}
+
 // Nanoseconds per operation; negative if there is no such case.
 double measure(caf::actor_system& system, const std::string& name, std::chrono::milliseconds duration) {
   Window window;
@@ -71,6 +110,10 @@ double measure(caf::actor_system& system, const std::string& name, std::chrono::
     std::vector<caf::actor> actors;
     for (int i = name == "hop_1" ? 1 : 16; i > 0; --i) actors.push_back(self->spawn(hop, &window));
     self->wait_for(actors);
+  } else if (name == "restart") {
+    self->wait_for(self->spawn(spawn_after_each_crash, &window));
+  } else if (name == "mass") {
+    mass(system, window);
   } else {
     return -1;
   }

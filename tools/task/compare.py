@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Our tasks beside actors of CAF 0.17: short windows in random order, compared in pairs within a round.
+"""Our tasks and verticles beside actors of CAF 0.17: short windows in random order, compared in pairs within a round.
 
     tools/install_packages load          libcaf-dev, once
     tools/task/compare.py                all cases, about a minute
@@ -7,6 +7,8 @@
 spawn_join  a batch of 100 that end at once, each joined: tasks by their scope, actors by monitors of their parent
 hop_1       one that goes to the back of its loop's queue again and again: a wake-up; a message to itself
 hop_16      the same for 16 at a time
+restart     one that throws as soon as it runs, and is there again: a verticle by its supervisor, an actor by who monitors it
+mass        100 000 that are deployed, or spawned, and ended, each
 
 One thread each: a loop with its statistics on; CAF's scheduler with one worker (caf_peer.cc, compiled here with -O2).
 What is alike is the work that is asked for, not all that is given: an actor has an address and a mailbox, a task has a
@@ -26,14 +28,16 @@ sys.path.insert(0, str(WORKSPACE / "tools/load"))
 import pairs  # noqa: E402  the helpers of tools/load
 import servers as bench  # noqa: E402
 
-TARGET = "//runtime/task:scope_bench"
 HEADER = "/usr/include/caf/all.hpp"
 
 # A case, as caf_peer.cc knows it, and our benchmark.
+TASKS, VERTICLES = "//runtime/task:scope_bench", "//runtime/verticle:verticle_bench"
 CASES = {
-    "spawn_join": "BM_SpawnAndJoin/100",
-    "hop_1": "BM_ThroughTheReadyQueue/1",
-    "hop_16": "BM_ThroughTheReadyQueue/16",
+    "spawn_join": (TASKS, "BM_SpawnAndJoin/100"),
+    "hop_1": (TASKS, "BM_ThroughTheReadyQueue/1"),
+    "hop_16": (TASKS, "BM_ThroughTheReadyQueue/16"),
+    "restart": (VERTICLES, "BM_CrashesInARow/real_time"),
+    "mass": (VERTICLES, "BM_DeployAndUndeploy/verticles:100000/loops:1/real_time"),
 }
 
 
@@ -57,9 +61,9 @@ def caf():
 
 
 def measure(options):
-    ours = pairs.Benchmark(TARGET, options.duration)
+    ours = {target: pairs.Benchmark(target, options.duration) for target in (TASKS, VERTICLES)}
     with caf() as peer:
-        windows = {"fluxor": lambda case: 1e9 / ours.row(CASES[case])["items_per_second"],
+        windows = {"fluxor": lambda case: 1e9 / ours[CASES[case][0]].row(CASES[case][1])["items_per_second"],
                    "caf": lambda case: peer.ask(case, options.duration)}
         for case in options.cases:  # what a process does for the first time is not counted
             windows["caf"](case)
