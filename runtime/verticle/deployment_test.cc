@@ -68,5 +68,22 @@ TEST_F(DeploymentTest, RestartsWithBackoffWhatHasNoSupervisorOfItsOwn) {
   EXPECT_EQ(end_of(deployed), "ok");
 }
 
+TEST_F(DeploymentTest, EndsAfterTheTaskOfATimerThatFiresAtTheMomentOfTheCrash) {
+  auto script = tree.says("a");
+  script.on_start = [this](Context& context) {
+    context.spawn(crash_after, 10ms, std::string("boom"));
+    // Armed after the crash's, so that it fires when nothing is left but to finish.
+    context.spawn(
+        [](Context* self, Words* words) -> Task<> {
+          self->after(10ms, [words] { words->push_back("tick a"); });
+          co_return;
+        },
+        &context, &tree.words);
+  };
+  auto deployed = loop.start(tree.root().deploy<Talker>({.name = "a"}, script));
+  loop.advance(10ms);
+  EXPECT_EQ(tree.said(), (Words{"start a", "up a", "tick a", "~a", "start a", "up a"}));
+}
+
 }  // namespace
 }  // namespace fluxor::runtime

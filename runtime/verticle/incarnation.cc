@@ -154,6 +154,11 @@ void Incarnation::proceed() noexcept {
 
 void Incarnation::finish() {
   timers_.cancel_all();
+  // A timer has fired since we were made ready: its task comes first, and calls us again.
+  if (!empty()) {
+    finishing_ = false;
+    return;
+  }
   // The youngest first.
   while (last_resource_ != nullptr) {
     VerticleResource& resource = *last_resource_;
