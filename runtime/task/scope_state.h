@@ -49,6 +49,13 @@ class ScopeState {
     for (const TaskState* task = first_; task != nullptr; task = task->next_) look(*task);
   }
 
+  // The same, until `look` says false.
+  template <typename F>
+  void each_task_while(F&& look) const {
+    const TaskState* task = first_;
+    while (task != nullptr && look(*task)) task = task->next_;
+  }
+
   // Whose tasks these are, for layers above: that of the scope around it, or null.
   virtual void* owner() const noexcept { return nullptr; }
 

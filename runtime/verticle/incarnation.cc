@@ -21,6 +21,7 @@ Incarnation::Incarnation(VerticleSystem& system, std::shared_ptr<const ChildSpec
       ScopeState(loop, kNever),
       system_(system),
       spec_(std::move(spec)),
+      counts_(*system.counts_of(loop)),
       home_loop_(home),
       owner_(&owner),
       verticle_(std::move(verticle)) {}
@@ -31,7 +32,9 @@ Incarnation::~Incarnation() = default;
 
 Result<void> Incarnation::order_start() {
   if (const auto entered = system_.directory().enter(*this); !entered) return entered;
+  counts_.enter();
   if (order(kStart)) return {};
+  counts_.leave(VerticleState::starting);
   system_.directory().remove(*this, {.kind = ExitKind::start_failed});
   return Errc::closed;
 }
@@ -186,6 +189,10 @@ OrderedBlocking& Incarnation::in_order() {
   return *in_order_;
 }
 
+const Supervisor* Incarnation::supervisor_if_any() const noexcept {
+  return children_ == nullptr ? nullptr : &children_->supervisor();
+}
+
 std::uint64_t Incarnation::monitor(VerticleId of, DownHandler handler) {
   const std::uint64_t key = ++last_monitor_;
   monitors_.push_back({key, std::move(handler)});
@@ -219,16 +226,28 @@ void Incarnation::hear_notices() {
 }
 
 void Incarnation::add(VerticleResource& resource) noexcept {
+  ++resources_;
   resource.previous_ = last_resource_;
   if (last_resource_ != nullptr) last_resource_->next_ = &resource;
   last_resource_ = &resource;
 }
 
 void Incarnation::remove(VerticleResource& resource) noexcept {
+  --resources_;
   if (resource.previous_ != nullptr) resource.previous_->next_ = resource.next_;
   (resource.next_ == nullptr ? last_resource_ : resource.next_->previous_) = resource.previous_;
   resource.previous_ = resource.next_ = nullptr;
   resource.owner_ = nullptr;
+}
+
+void Incarnation::set_state(VerticleState state) noexcept {
+  counts_.change(this->state(), state);
+  DirectoryEntry::set_state(state);
+}
+
+std::string_view Incarnation::role_of(const TaskState& task) const noexcept {
+  if (&task == start_task_) return "start()";
+  return &task == stop_task_ ? "stop()" : "";
 }
 
 std::vector<std::string> Incarnation::held() const {

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/loop/control_lane.h"
@@ -25,6 +27,8 @@ class Deployments;
 class EventLoop;
 class Incarnation;
 class OrderedBlocking;
+class Supervisor;
+class VerticleCounts;
 class VerticleSystem;
 
 // Who has made an incarnation, on its own loop, "home".
@@ -83,6 +87,8 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Re
   OrderedBlocking& in_order();
   Deployments& children();
   const Deployments* children_if_any() const noexcept { return children_.get(); }
+  // Of its children; null if it never had one.
+  const Supervisor* supervisor_if_any() const noexcept;
   // Whether it takes children, monitors and the like.
   bool alive() const noexcept { return state() == VerticleState::starting || state() == VerticleState::running; }
 
@@ -97,6 +103,9 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Re
   void add(VerticleResource& resource) noexcept;
   void remove(VerticleResource& resource) noexcept;
 
+  std::size_t resources() const noexcept { return resources_; }
+  // "start()" or "stop()" if the task is that; else nothing.
+  std::string_view role_of(const TaskState& task) const noexcept;
   // What runs in it, a line each.
   std::vector<std::string> held() const;
 
@@ -127,6 +136,8 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Re
   void hear_exited();
   // Thread: loop, or home if that has ended.
   void free() { delete this; }
+  // Thread: loop.
+  void set_state(VerticleState state) noexcept;
 
   // ControlNode: orders.
   void on_control() override;
@@ -150,6 +161,7 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Re
 
   VerticleSystem& system_;
   const std::shared_ptr<const ChildSpec> spec_;
+  VerticleCounts& counts_;
   EventLoop& home_loop_;
   IncarnationOwner* owner_;  // home's
   std::atomic<std::uint8_t> orders_{0};
@@ -163,6 +175,7 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Re
   std::unique_ptr<OrderedBlocking> in_order_;
   VerticleTimers timers_;
   VerticleResource* last_resource_ = nullptr;
+  std::size_t resources_ = 0;
   std::vector<Monitor> monitors_;
   DownHandler trap_;
   std::uint64_t last_monitor_ = 0;

@@ -39,6 +39,9 @@ class Root final : private ChildListener {
   bool kill() noexcept { return loop_.signal(kill_); }
 
   const VerticleChild& child() const noexcept { return child_; }
+  // Thread: any.
+  VerticleSystem& system() const noexcept { return system_; }
+  EventLoop& loop() const noexcept { return loop_; }
 
  private:
   template <void (Root::*kHear)()>

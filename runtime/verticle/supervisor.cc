@@ -82,6 +82,7 @@ void SupervisorSlot::on_child_started(SupervisedChild&) {
 void SupervisorSlot::on_child_exited(SupervisedChild&, const ExitReason& reason) {
   supervisor_.loop().cancel(*this);
   last_exit_ = reason;
+  has_exited_ = true;
   supervisor_.child_exited(*this, reason);
 }
 

@@ -51,6 +51,8 @@ class SupervisorSlot final : private ChildListener, private Timer {
   SlotState state() const noexcept { return state_; }
   std::uint64_t restarts() const noexcept { return lives_ == 0 ? 0 : lives_ - 1; }
   const ExitReason& last_exit() const noexcept { return last_exit_; }
+  // Whether it has ended at least once.
+  bool has_exited() const noexcept { return has_exited_; }
   // For the observer's own use.
   void* tag() const noexcept { return tag_; }
   std::size_t index() const noexcept { return index_; }
@@ -84,6 +86,7 @@ class SupervisorSlot final : private ChildListener, private Timer {
   bool wanted_ = true;    // not told to go for good
   bool has_run_ = false;  // since its supervisor was started
   bool killed_ = false;
+  bool has_exited_ = false;
   std::uint64_t lives_ = 0;
   ExitReason last_exit_;
   std::optional<Backoff> backoff_;

@@ -24,6 +24,19 @@ VerticleSystem::VerticleSystem(Parts parts, const VerticleSystemOptions& options
     : parts_(std::move(parts)), options_(options) {
   if (parts_.workers == nullptr) parts_.workers = &no_workers;
   FLUXOR_CHECK(!parts_.loops.empty(), "verticles live on loops: there has to be one");
+  const std::size_t count = parts_.loops.size() + parts_.worker_loops.size() + 1;
+  for (std::size_t i = 0; i < count; ++i) counts_.push_back(std::make_shared<VerticleCounts>());
+}
+
+const std::shared_ptr<VerticleCounts>& VerticleSystem::counts_of(const EventLoop& loop) const noexcept {
+  std::size_t index = 0;
+  for (const auto* loops : {&parts_.loops, &parts_.worker_loops}) {
+    for (const EventLoop* each : *loops) {
+      if (each == &loop) return counts_[index];
+      ++index;
+    }
+  }
+  return counts_[index];
 }
 
 EventLoop* VerticleSystem::place(const DeploymentOptions& options) noexcept {

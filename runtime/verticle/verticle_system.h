@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "runtime/base/random.h"
 #include "runtime/verticle/deployment_options.h"
 #include "runtime/verticle/directory.h"
+#include "runtime/verticle/verticle_counts.h"
 #include "runtime/verticle/verticle_system_options.h"
 
 namespace fluxor::runtime {
@@ -45,6 +47,7 @@ class VerticleSystem {
   const Clock& clock() const noexcept { return parts_.clock; }
   Random& random() const noexcept { return parts_.random; }
   const std::vector<EventLoop*>& loops() const noexcept { return parts_.loops; }
+  const std::vector<EventLoop*>& worker_loops() const noexcept { return parts_.worker_loops; }
 
   BlockingExecutor& workers() const noexcept { return *parts_.workers; }
 
@@ -68,6 +71,10 @@ class VerticleSystem {
   // Called once, on a loop, when that happens.  Set before anything is deployed.
   void on_give_up(std::function<void()> callback) { on_give_up_ = std::move(callback); }
 
+  // How many there are on this loop; those on loops that are none of ours are counted together.
+  // Shared with requests on their way, which may come back after all else has ended.
+  const std::shared_ptr<VerticleCounts>& counts_of(const EventLoop& loop) const noexcept;
+
   std::uint64_t restarts() const noexcept { return restarts_.load(std::memory_order_relaxed); }
   void count_restart() noexcept { restarts_.fetch_add(1, std::memory_order_relaxed); }
   std::uint64_t crashes() const noexcept { return crashes_.load(std::memory_order_relaxed); }
@@ -79,6 +86,7 @@ class VerticleSystem {
   Parts parts_;
   const VerticleSystemOptions options_;
   Directory directory_;
+  std::vector<std::shared_ptr<VerticleCounts>> counts_;  // of loops, of worker loops, of others
   std::function<void()> on_give_up_;
   std::atomic<std::size_t> next_loop_{0};
   std::atomic<std::size_t> next_worker_{0};

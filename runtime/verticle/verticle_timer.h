@@ -76,6 +76,12 @@ class VerticleTimers {
   void each(F&& look) const {
     for (const VerticleTimer* timer = first_; timer != nullptr; timer = timer->next_) look(*timer);
   }
+  // The same, until `look` says false.
+  template <typename F>
+  void each_while(F&& look) const {
+    const VerticleTimer* timer = first_;
+    while (timer != nullptr && look(*timer)) timer = timer->next_;
+  }
 
  private:
   friend class VerticleTimer;
