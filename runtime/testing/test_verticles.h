@@ -49,6 +49,7 @@ class TestVerticles {
   VerticleSystem& system() noexcept { return system_; }
   // Once its loop has run.
   Context& root() noexcept { return *root_context_; }
+  const Root& tree() const noexcept { return root_; }
 
   // The tree ends, as its loops run.
   void stop() { root_.stop(); }

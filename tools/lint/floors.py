@@ -32,7 +32,16 @@ LIBRARIES = {
     "boost/": ("eventbus", "web", "observability", "services", "tools"),
     "boost/lockfree": ("runtime/ring/ring_buffer_bench.cc",),
     "boost/beast": ("web", "services", "tools"),
-    "boost/json": ("eventbus", "web", "observability", "services", "tools"),
+    # In runtime only where an inspection becomes text for the console: all else is data there.
+    "boost/json": (
+        "runtime/inspect/inspection_json.cc",
+        "runtime/inspect/inspection_json_test.cc",
+        "eventbus",
+        "web",
+        "observability",
+        "services",
+        "tools",
+    ),
     "openssl/": ("runtime/net", "eventbus/bridge", "web", "observability", "services", "tools"),
     "liburing": ("runtime/net", "tools"),
     "brotli/": ("web", "observability", "services", "tools"),
