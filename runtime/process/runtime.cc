@@ -203,7 +203,8 @@ ExitCode Runtime::conclude(const Progress& progress, bool answered, bool workers
   const std::lock_guard lock(progress.mutex);
   const ExitReason& exit = *progress.exit;
   if (!progress.started && exit.kind == ExitKind::start_failed) {
-    const std::string why = exit.failure != nullptr ? text_of(exit.failure) : exit.error.message();
+    const std::string why =
+        exit.failure != nullptr ? text_of(exit.failure) : make_error_code(exit.error.value_or(Errc::closed)).message();
     std::fprintf(stderr, "%s: %s\n", options_.program.c_str(), why.c_str());
     return ExitCode::cannot_start;
   }

@@ -22,22 +22,19 @@ struct BackoffOptions {
 // Thread: owner.
 class Backoff {
  public:
-  explicit Backoff(const BackoffOptions& options) noexcept : options_(options) {}
-
   // It failed at `now`.  From the second failure in a row on, the delay is drawn from its upper half.
-  Duration next(Instant now, Random& random) noexcept {
-    if (failures_ != 0 && now >= later(last_failure_, options_.quiet)) failures_ = 0;
+  Duration next(const BackoffOptions& options, Instant now, Random& random) noexcept {
+    if (failures_ != 0 && now >= later(last_failure_, options.quiet)) failures_ = 0;
     last_failure_ = now;
     ++failures_;
-    if (failures_ == 1) return options_.first;
-    Duration delay = options_.second;
-    for (int doubled = 2; doubled < failures_ && delay < options_.longest; ++doubled) delay *= 2;
-    delay = std::min(delay, options_.longest);
+    if (failures_ == 1) return options.first;
+    Duration delay = options.second;
+    for (int doubled = 2; doubled < failures_ && delay < options.longest; ++doubled) delay *= 2;
+    delay = std::min(delay, options.longest);
     return random.between(delay / 2, delay);
   }
 
  private:
-  const BackoffOptions options_;
   int failures_ = 0;  // in a row
   Instant last_failure_{};
 };

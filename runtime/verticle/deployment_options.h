@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "runtime/base/clock.h"
@@ -34,8 +33,8 @@ struct DeploymentOptions {
   // Empty: it has no name to be found by.
   std::string name{};
   std::size_t instances = 1;
-  // Where: each loop in turn, or the loop of this key, the same for the same key …
-  std::optional<std::string> loop_key{};
+  // Where: each loop in turn, or, unless it is empty, the loop of this key, the same for the same key …
+  std::string loop_key{};
   // … or one of those for code that blocks, which holds nobody up but others of its kind.
   bool worker = false;
   // Handed to each incarnation; see make_config().

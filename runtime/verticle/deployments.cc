@@ -14,21 +14,6 @@ namespace {
 
 std::uint64_t number(DeploymentId id) noexcept { return static_cast<std::uint64_t>(id); }
 
-SupervisorOptions root_rule(const VerticleSystem& system) {
-  const VerticleSystemOptions& options = system.options();
-  SupervisorOptions rule{.strategy = Strategy::dynamic, .backoff = options.backoff};
-  if (options.on_giving_up == OnGivingUp::exit) {
-    rule.intensity = options.intensity;
-    rule.escalation_is_the_end = true;
-  }
-  return rule;
-}
-
-std::string name_of_instance(const DeploymentOptions& options, std::size_t index) {
-  if (options.name.empty() || options.instances == 1) return options.name;
-  return options.name + "#" + std::to_string(index);
-}
-
 }  // namespace
 
 // Until all instances have started, or none is left.
@@ -49,7 +34,7 @@ class Deployments::DeployWait final : public Wait {
     if (started_) return id_;
     if (rolled_back_) throw Cancelled{task().cancel_reason()};
     if (failure_.failure != nullptr) std::rethrow_exception(failure_.failure);
-    return failure_.error ? failure_.error : make_error_code(Errc::closed);
+    return failure_.error.value_or(Errc::closed);
   }
 
   void started() noexcept {
@@ -115,7 +100,7 @@ class Deployments::UndeployWait final : public Wait {
 };
 
 Deployments::Deployments(VerticleSystem& system, EventLoop& loop)
-    : system_(system), loop_(loop), supervisor_(system, loop, root_rule(system)) {
+    : system_(system), loop_(loop), supervisor_(system, loop, system.root_rule()) {
   supervisor_.run([this](const ExitReason&) {
     stopped_ = true;
     if (const auto done = std::move(done_)) done();
@@ -147,8 +132,7 @@ Result<std::vector<std::unique_ptr<SupervisedChild>>> Deployments::make(const st
   for (std::size_t i = 0; i < options.instances; ++i) {
     EventLoop* const loop = system_.place(options);
     if (loop == nullptr) return Errc::invalid;
-    children.push_back(std::make_unique<VerticleChild>(system_, spec, name_of_instance(options, i), *loop, loop_,
-                                                       std::move(verticles[i])));
+    children.push_back(std::make_unique<VerticleChild>(system_, spec, i, *loop, loop_, std::move(verticles[i])));
   }
   return children;
 }

@@ -24,7 +24,7 @@ std::string_view exit_kind_name(ExitKind kind) noexcept {
 
 std::string ExitReason::text() const {
   std::string text(exit_kind_name(kind));
-  if (error) text += ": " + error.message();
+  if (error) text += ": " + make_error_code(*error).message();
   if (failure != nullptr) text += ": " + text_of(failure);
   return text;
 }

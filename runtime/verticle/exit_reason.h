@@ -2,10 +2,11 @@
 
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "runtime/base/result.h"
+#include "runtime/base/errc.h"
 
 namespace fluxor::runtime {
 
@@ -25,10 +26,10 @@ std::string_view exit_kind_name(ExitKind kind) noexcept;
 
 struct ExitReason {
   ExitKind kind = ExitKind::normal;
+  // Why it could not even be tried: Errc::exists, Errc::closed, Errc::invalid.
+  std::optional<Errc> error{};
   // What was thrown, if that is why; also by stop(), of one that was told to stop.
   std::exception_ptr failure{};
-  // Why it could not even be tried: Errc::exists, Errc::closed, Errc::invalid.
-  error_code error{};
 
   // Whether a transient child is restarted after it, and links carry it on.
   bool abnormal() const noexcept { return kind != ExitKind::normal && kind != ExitKind::shutdown; }

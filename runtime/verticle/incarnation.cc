@@ -30,8 +30,8 @@ Incarnation::~Incarnation() = default;
 
 // --- home ---------------------------------------------------------------------------------------------------------
 
-Result<void> Incarnation::order_start() {
-  if (const auto entered = system_.directory().enter(*this); !entered) return entered;
+Result<void, Errc> Incarnation::order_start() {
+  if (!system_.directory().enter(*this)) return Errc::exists;
   counts_.enter();
   if (order(kStart)) return {};
   counts_.leave(VerticleState::starting);
@@ -45,13 +45,19 @@ bool Incarnation::order(std::uint8_t what) noexcept {
 }
 
 void Incarnation::hear_started() {
+  if (to_be_freed_) {
+    delete this;
+    return;
+  }
   if (owner_ != nullptr) owner_->on_started();
 }
 
 void Incarnation::hear_exited() {
   IncarnationOwner* const owner = owner_;
   const ExitReason reason = reason_;
-  if (!loop().signal(free_)) free();
+  // The node of the other word home had to say, which it has said.
+  to_be_freed_ = true;
+  if (!loop().signal(started_)) delete this;
   if (owner != nullptr) owner->on_exited(reason);
 }
 
@@ -63,6 +69,7 @@ void Incarnation::on_control() {
   if ((orders & kNotices) != 0) hear_notices();
   if ((orders & kStop) != 0) begin_stop(ExitKind::shutdown);
   if ((orders & kKill) != 0) kill();
+  if ((orders & kFinish) != 0) finish();
 }
 
 Task<> Incarnation::run_start(Incarnation* self) { co_await self->verticle_->start(self->context_); }
@@ -152,7 +159,7 @@ void Incarnation::proceed() noexcept {
   }
   if (stop_task_ != nullptr || !empty()) return;
   // In a unit of its own: the last task's frame, and whoever called us, are done by then.
-  if (!std::exchange(finishing_, true)) loop().make_ready(static_cast<ReadyNode&>(*this));
+  if (!std::exchange(finishing_, true)) order(kFinish);
 }
 
 void Incarnation::finish() {
@@ -170,11 +177,13 @@ void Incarnation::finish() {
   }
   verticle_.reset();
   children_.reset();
-  in_order_.reset();
+  extras_.reset();
   set_state(VerticleState::ended);
   system_.directory().remove(*this, reason_);
   // Home frees it; where that has ended there is nobody else.
-  if (!home_loop_.signal(exited_)) loop().signal(free_);
+  if (home_loop_.signal(exited_)) return;
+  to_be_freed_ = true;
+  loop().signal(started_);
 }
 
 // --- loop: what the verticle uses -----------------------------------------------------------------------------------
@@ -184,9 +193,15 @@ Deployments& Incarnation::children() {
   return *children_;
 }
 
+Incarnation::Extras& Incarnation::extras() {
+  if (extras_ == nullptr) extras_ = std::make_unique<Extras>();
+  return *extras_;
+}
+
 OrderedBlocking& Incarnation::in_order() {
-  if (in_order_ == nullptr) in_order_ = std::make_unique<OrderedBlocking>(system_.workers());
-  return *in_order_;
+  std::unique_ptr<OrderedBlocking>& line = extras().in_order;
+  if (line == nullptr) line = std::make_unique<OrderedBlocking>(system_.workers());
+  return *line;
 }
 
 const Supervisor* Incarnation::supervisor_if_any() const noexcept {
@@ -194,14 +209,15 @@ const Supervisor* Incarnation::supervisor_if_any() const noexcept {
 }
 
 std::uint64_t Incarnation::monitor(VerticleId of, DownHandler handler) {
-  const std::uint64_t key = ++last_monitor_;
-  monitors_.push_back({key, std::move(handler)});
+  const std::uint64_t key = ++extras().last_monitor;
+  extras_->monitors.push_back({key, std::move(handler)});
   system_.directory().watch(*this, of, key);
   return key;
 }
 
 void Incarnation::demonitor(std::uint64_t key) noexcept {
-  std::erase_if(monitors_, [key](const Monitor& monitor) { return monitor.key == key; });
+  if (extras_ == nullptr) return;
+  std::erase_if(extras_->monitors, [key](const Monitor& monitor) { return monitor.key == key; });
   system_.directory().unwatch(*this, key);
 }
 
@@ -209,14 +225,15 @@ void Incarnation::hear_notices() {
   while (const auto notice = system_.directory().take_notice(*this)) {
     const Down down{notice->target_id, notice->reason};
     if (notice->kind == Watch::Kind::monitor) {
-      const auto found = std::find_if(monitors_.begin(), monitors_.end(),
+      std::vector<Monitor>& monitors = extras().monitors;
+      const auto found = std::find_if(monitors.begin(), monitors.end(),
                                       [&](const Monitor& monitor) { return monitor.key == notice->key; });
-      if (found == monitors_.end()) continue;
+      if (found == monitors.end()) continue;
       const DownHandler handler = std::move(found->handler);
-      monitors_.erase(found);
+      monitors.erase(found);
       if (alive()) handler(*this, down);
-    } else if (trap_) {
-      if (alive()) trap_(*this, down);
+    } else if (extras_ != nullptr && extras_->trap) {
+      if (alive()) extras_->trap(*this, down);
     } else if (down.reason.abnormal()) {
       fail(ExitKind::crashed, std::make_exception_ptr(std::runtime_error(
                                   "linked verticle number " + std::to_string(static_cast<std::uint64_t>(down.id)) +

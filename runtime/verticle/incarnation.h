@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "runtime/loop/control_lane.h"
-#include "runtime/loop/ready_queue.h"
 #include "runtime/task/scope_state.h"
 #include "runtime/verticle/context.h"
 #include "runtime/verticle/deployment_options.h"
@@ -57,7 +56,7 @@ class IncarnationOwner {
 //
 // Thread:  as said at each part.
 // Owns:    the verticle, its children, timers and monitors; itself from order_start() on, until order_free().
-class Incarnation final : public DirectoryEntry, private ControlNode, private ReadyNode, private ScopeState {
+class Incarnation final : public DirectoryEntry, private ControlNode, private ScopeState {
  public:
   // Thread: home.
   Incarnation(VerticleSystem& system, std::shared_ptr<const ChildSpec> spec, std::string name,
@@ -67,7 +66,7 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Re
   // All orders: thread home.
   //
   // Errors: Errc::exists if the name is taken, Errc::closed if the loop has ended; then it is still the caller's.
-  Result<void> order_start();
+  Result<void, Errc> order_start();
   void order_stop() noexcept { order(kStop); }
   void order_kill() noexcept { order(kKill); }
   // Nobody hears of it from now on; it frees itself when it ends.
@@ -98,7 +97,7 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Re
   using DownHandler = std::function<void(ScopeState&, const Down&)>;
   std::uint64_t monitor(VerticleId of, DownHandler handler);
   void demonitor(std::uint64_t key) noexcept;
-  void trap_exits(DownHandler handler) { trap_ = std::move(handler); }
+  void trap_exits(DownHandler handler) { extras().trap = std::move(handler); }
 
   void add(VerticleResource& resource) noexcept;
   void remove(VerticleResource& resource) noexcept;
@@ -111,7 +110,7 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Re
 
  private:
   friend class Context;
-  static constexpr std::uint8_t kStart = 1, kStop = 2, kKill = 4, kNotices = 8;
+  static constexpr std::uint8_t kStart = 1, kStop = 2, kKill = 4, kNotices = 8, kFinish = 16;
 
   // A signal that calls one function of ours.
   template <void (Incarnation::*kHear)()>
@@ -127,22 +126,27 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Re
     std::uint64_t key;
     DownHandler handler;
   };
+  // What few verticles have.
+  struct Extras {
+    std::unique_ptr<OrderedBlocking> in_order;
+    std::vector<Monitor> monitors;
+    std::uint64_t last_monitor = 0;
+    DownHandler trap;
+  };
+  Extras& extras();
 
   // Thread: any.  False if the loop has ended.
   bool order(std::uint8_t what) noexcept;
   void wake_for_notices() noexcept override { order(kNotices); }
-  // Thread: home.
+  // Thread: home; then, as the order to free it, loop, or home if that has ended.
   void hear_started();
+  // Thread: home.
   void hear_exited();
-  // Thread: loop, or home if that has ended.
-  void free() { delete this; }
   // Thread: loop.
   void set_state(VerticleState state) noexcept;
 
   // ControlNode: orders.
   void on_control() override;
-  // ReadyNode: the end.
-  void on_ready() override { finish(); }
   // ScopeState
   bool on_task_ended(const TaskState& task, TaskEnd end, const std::exception_ptr& failure) noexcept override;
   void on_empty() noexcept override { proceed(); }
@@ -163,22 +167,19 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Re
   const std::shared_ptr<const ChildSpec> spec_;
   VerticleCounts& counts_;
   EventLoop& home_loop_;
-  IncarnationOwner* owner_;  // home's
+  IncarnationOwner* owner_;   // home's
+  bool to_be_freed_ = false;  // home's, until it says so
   std::atomic<std::uint8_t> orders_{0};
   Node<&Incarnation::hear_started> started_{*this};
   Node<&Incarnation::hear_exited> exited_{*this};
-  Node<&Incarnation::free> free_{*this};
 
   Context context_{*this};
   std::unique_ptr<Verticle> verticle_;
   std::unique_ptr<Deployments> children_;
-  std::unique_ptr<OrderedBlocking> in_order_;
+  std::unique_ptr<Extras> extras_;  // for who needs one of them
   VerticleTimers timers_;
   VerticleResource* last_resource_ = nullptr;
   std::size_t resources_ = 0;
-  std::vector<Monitor> monitors_;
-  DownHandler trap_;
-  std::uint64_t last_monitor_ = 0;
   const TaskState* start_task_ = nullptr;
   const TaskState* stop_task_ = nullptr;
   bool stop_called_ = false;

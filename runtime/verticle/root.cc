@@ -11,8 +11,12 @@ Root::Root(VerticleSystem& system, EventLoop& loop, VerticleFactory main, Durati
       loop_(loop),
       shutdown_(shutdown),
       callbacks_(std::move(callbacks)),
-      child_(system, std::make_shared<const ChildSpec>(ChildSpec{.factory = std::move(main)}), "", loop, loop,
-             nullptr) {}
+      child_(system, std::make_shared<const ChildSpec>(ChildSpec{.factory = std::move(main)}), 0, loop, loop, nullptr) {
+}
+
+void Root::on_begin() {
+  if (const auto refusal = child_.start(*this)) on_child_exited(child_, *refusal);
+}
 
 void Root::on_stop() {
   if (std::exchange(stopping_, true) || ended_) return;

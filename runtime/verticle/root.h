@@ -62,7 +62,7 @@ class Root final : private ChildListener {
     Root& root_;
   };
 
-  void on_begin() { child_.start(*this); }
+  void on_begin();
   void on_stop();
   void on_kill();
   void time_is_over();

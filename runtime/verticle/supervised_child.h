@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "runtime/verticle/exit_reason.h"
 
 namespace fluxor::runtime {
@@ -18,8 +20,8 @@ class ChildListener {
 
 // A verticle or a supervisor, as its supervisor sees it.
 //
-// Each start() leads to at most one on_child_started() and then exactly one on_child_exited(), each in a unit of its
-// own: never from inside a call.  After that it may be started again, or destroyed.
+// Each start() that is not refused leads to at most one on_child_started() and then exactly one on_child_exited(), each
+// in a unit of its own: never from inside a call.  After that it may be started again, or destroyed.
 //
 // Thread:  the loop of its supervisor.
 class SupervisedChild {
@@ -29,7 +31,8 @@ class SupervisedChild {
   SupervisedChild& operator=(const SupervisedChild&) = delete;
   virtual ~SupervisedChild() = default;
 
-  virtual void start(ChildListener& listener) = 0;
+  // Nothing, or why it could not even be tried: then nobody hears of it.
+  [[nodiscard]] virtual std::optional<ExitReason> start(ChildListener& listener) = 0;
   // Asks it to end, also while it starts.
   virtual void stop() = 0;
   // It has had its time: cancels whatever still runs in it, and notes what that was.

@@ -25,14 +25,17 @@ std::string_view slot_state_name(SlotState state) noexcept {
 
 SupervisorSlot::SupervisorSlot(Supervisor& supervisor, std::shared_ptr<const ChildSpec> spec,
                                std::unique_ptr<SupervisedChild> child) noexcept
-    : supervisor_(supervisor), spec_(std::move(spec)), child_(std::move(child)) {
-  if (supervisor.options_.backoff) backoff_.emplace(*supervisor.options_.backoff);
-}
+    : supervisor_(supervisor), spec_(std::move(spec)), child_(std::move(child)) {}
 
 void SupervisorSlot::start() {
   state_ = SlotState::starting;
   killed_ = false;
-  child_->start(*this);
+  // A refusal is heard like any other end, in a unit of its own.
+  if (auto refusal = child_->start(*this)) {
+    last_exit_ = *std::move(refusal);
+    refused_ = true;
+    supervisor_.loop().arm_after(*this, Duration::zero());
+  }
 }
 
 void SupervisorSlot::start_after(Duration delay) {
@@ -50,6 +53,7 @@ void SupervisorSlot::stop() {
   }
   state_ = SlotState::stopping;
   ++supervisor_.stopping_;
+  if (refused_) return;  // it will be heard
   if (shutdown != Duration::max()) supervisor_.loop().arm_after(*this, shutdown);
   child_->stop();
 }
@@ -58,12 +62,17 @@ void SupervisorSlot::kill() {
   if (state_ == SlotState::waiting) stop();
   if (state_ == SlotState::down || std::exchange(killed_, true)) return;
   if (std::exchange(state_, SlotState::stopping) != SlotState::stopping) ++supervisor_.stopping_;
+  if (refused_) return;
   supervisor_.loop().arm_after(*this, supervisor_.system_.options().kill_grace);
   child_->kill();
 }
 
 void SupervisorSlot::on_timer() {
   if (state_ == SlotState::waiting) return start();
+  if (std::exchange(refused_, false)) {
+    const ExitReason refusal = last_exit_;
+    return on_child_exited(*child_, refusal);
+  }
   if (!killed_) return kill();
   child_->abandon();
   supervisor_.system_.count_abandoned();
@@ -88,10 +97,12 @@ void SupervisorSlot::on_child_exited(SupervisedChild&, const ExitReason& reason)
 
 // --- Supervisor -----------------------------------------------------------------------------------------------------
 
-Supervisor::Supervisor(VerticleSystem& system, EventLoop& loop, SupervisorOptions options)
+Supervisor::Supervisor(VerticleSystem& system, EventLoop& loop, std::shared_ptr<const SupervisorOptions> options)
     : system_(system), loop_(loop), options_(std::move(options)) {
-  if (options_.intensity) intensity_.emplace(*options_.intensity);
-  if (options_.backoff) group_backoff_.emplace(*options_.backoff);
+  if (options_->intensity) intensity_ = std::make_unique<RestartIntensity>(*options_->intensity);
+  if (options_->strategy == Strategy::one_for_all || options_->strategy == Strategy::rest_for_one) {
+    delay_ = std::make_unique<DelayTimer>(*this);
+  }
 }
 
 Supervisor::~Supervisor() {
@@ -101,12 +112,13 @@ Supervisor::~Supervisor() {
 
 Result<std::unique_ptr<Supervisor>> Supervisor::create(VerticleSystem& system, EventLoop& loop,
                                                        const SupervisorSpec& spec) {
-  auto supervisor = std::make_unique<Supervisor>(system, loop,
-                                                 SupervisorOptions{.name = spec.name,
-                                                                   .strategy = spec.strategy,
-                                                                   .intensity = spec.intensity,
-                                                                   .backoff = spec.backoff,
-                                                                   .auto_shutdown = spec.auto_shutdown});
+  auto supervisor = std::make_unique<Supervisor>(
+      system, loop,
+      std::make_shared<const SupervisorOptions>(SupervisorOptions{.name = spec.name,
+                                                                  .strategy = spec.strategy,
+                                                                  .intensity = spec.intensity,
+                                                                  .backoff = spec.backoff,
+                                                                  .auto_shutdown = spec.auto_shutdown}));
   for (const ChildSpec& child : spec.children) {
     auto shared = std::make_shared<const ChildSpec>(child);
     auto made = supervisor->make_child(shared);
@@ -125,8 +137,7 @@ Result<std::unique_ptr<SupervisedChild>> Supervisor::make_child(const std::share
   if (!spec->factory || spec->options.instances != 1) return Errc::invalid;
   EventLoop* const loop = system_.place(spec->options);
   if (loop == nullptr) return Errc::invalid;
-  return std::unique_ptr<SupervisedChild>(
-      std::make_unique<VerticleChild>(system_, spec, spec->options.name, *loop, loop_, nullptr));
+  return std::unique_ptr<SupervisedChild>(std::make_unique<VerticleChild>(system_, spec, 0, *loop, loop_, nullptr));
 }
 
 SupervisorSlot& Supervisor::add(std::shared_ptr<const ChildSpec> spec, std::unique_ptr<SupervisedChild> child,
@@ -142,7 +153,7 @@ SupervisorSlot& Supervisor::add(std::shared_ptr<const ChildSpec> spec, std::uniq
   return *slot;
 }
 
-void Supervisor::start(ChildListener& listener) {
+std::optional<ExitReason> Supervisor::start(ChildListener& listener) {
   listener_ = &listener;
   reason_ = {};
   ending_ = false;
@@ -152,6 +163,7 @@ void Supervisor::start(ChildListener& listener) {
   phase_ = Phase::up;
   from_ = first_;
   advance();
+  return std::nullopt;
 }
 
 void Supervisor::run(Ended ended) {
@@ -180,7 +192,7 @@ void Supervisor::abandon() {
     if (slot->state_ != SlotState::down && slot->state_ != SlotState::waiting) slot->child_->abandon();
     slot->state_ = SlotState::down;
   }
-  loop_.cancel(delay_);
+  if (delay_ != nullptr) loop_.cancel(*delay_);
   phase_ = Phase::off;
 }
 
@@ -189,7 +201,7 @@ void Supervisor::begin_end(ExitReason reason) {
   ending_ = true;
   starting_ = false;
   reason_ = std::move(reason);
-  loop_.cancel(delay_);
+  if (delay_ != nullptr) loop_.cancel(*delay_);
   phase_ = Phase::down;
   from_ = first_;
   advance();
@@ -236,7 +248,7 @@ void Supervisor::child_exited(SupervisorSlot& slot, const ExitReason& reason) {
     // Its first start: who wants it is told, and nobody tries again.
     if (starting_) {
       system_.log(Severity::error, "child failed to start", path_of(slot), reason.text());
-      return begin_end({.kind = ExitKind::start_failed, .failure = reason.failure, .error = reason.error});
+      return begin_end({.kind = ExitKind::start_failed, .error = reason.error, .failure = reason.failure});
     }
     if (slot.observer_ != nullptr) {
       destroy(slot, reason);
@@ -261,8 +273,8 @@ void Supervisor::ended_for_good(SupervisorSlot& slot, const ExitReason& reason) 
 }
 
 bool Supervisor::significant_end(const SupervisorSlot& slot) const noexcept {
-  if (!slot.spec().options.significant || options_.auto_shutdown == AutoShutdown::never) return false;
-  if (options_.auto_shutdown == AutoShutdown::any_significant) return true;
+  if (!slot.spec().options.significant || options_->auto_shutdown == AutoShutdown::never) return false;
+  if (options_->auto_shutdown == AutoShutdown::any_significant) return true;
   for (const SupervisorSlot* other = first_; other != nullptr; other = other->next_) {
     if (other != &slot && other->spec().options.significant && other->state_ != SlotState::down) return false;
   }
@@ -273,10 +285,11 @@ void Supervisor::failed(SupervisorSlot& slot, const ExitReason& reason) {
   system_.log(Severity::error, reason.abnormal() ? "child failed" : "permanent child ended", path_of(slot),
               reason.text());
   const Instant now = loop_.now();
-  if (options_.escalation_is_the_end && reason.kind == ExitKind::gave_up) return give_up(slot, reason);
+  if (options_->escalation_is_the_end && reason.kind == ExitKind::gave_up) return give_up(slot, reason);
   if (intensity_ && !intensity_->admit(now)) return give_up(slot, reason);
-  if (options_.strategy == Strategy::one_for_one || options_.strategy == Strategy::dynamic) {
-    const Duration delay = slot.backoff_ ? slot.backoff_->next(now, system_.random()) : Duration::zero();
+  if (options_->strategy == Strategy::one_for_one || options_->strategy == Strategy::dynamic) {
+    const Duration delay =
+        options_->backoff ? slot.backoff_.next(*options_->backoff, now, system_.random()) : Duration::zero();
     if (delay > Duration::zero()) {
       slot.start_after(delay);
     } else {
@@ -284,19 +297,19 @@ void Supervisor::failed(SupervisorSlot& slot, const ExitReason& reason) {
     }
     return advance();
   }
-  if (group_backoff_) group_delay_ = group_backoff_->next(now, system_.random());
-  SupervisorSlot& first = options_.strategy == Strategy::one_for_all ? *first_ : slot;
+  if (options_->backoff) group_delay_ = group_backoff_.next(*options_->backoff, now, system_.random());
+  SupervisorSlot& first = options_->strategy == Strategy::one_for_all ? *first_ : slot;
   from_ = phase_ == Phase::steady || from_ == nullptr || is_before(first, *from_) ? &first : from_;
-  loop_.cancel(delay_);
+  if (delay_ != nullptr) loop_.cancel(*delay_);
   phase_ = Phase::down;
   advance();
 }
 
 void Supervisor::give_up(SupervisorSlot& slot, const ExitReason& reason) {
-  system_.log(Severity::error, "supervisor gives up: too many failures", options_.name, path_of(slot));
+  system_.log(Severity::error, "supervisor gives up: too many failures", options_->name, path_of(slot));
   // The root tells before it stops anything, so that the tree can still be reported.
   if (listener_ == nullptr) system_.give_up(path_of(slot) + " " + reason.text());
-  begin_end({.kind = ExitKind::gave_up, .failure = reason.failure, .error = reason.error});
+  begin_end({.kind = ExitKind::gave_up, .error = reason.error, .failure = reason.failure});
 }
 
 bool Supervisor::is_before(const SupervisorSlot& slot, const SupervisorSlot& other) const noexcept {
@@ -342,7 +355,7 @@ bool Supervisor::advance_down() {
   }
   phase_ = Phase::up;
   if (group_delay_ > Duration::zero()) {
-    loop_.arm_after(delay_, std::exchange(group_delay_, Duration::zero()));
+    loop_.arm_after(*delay_, std::exchange(group_delay_, Duration::zero()));
     return false;
   }
   return true;
@@ -350,7 +363,7 @@ bool Supervisor::advance_down() {
 
 // Starts the children from `from_` on, one after another; true when all are up and the phase has changed.
 bool Supervisor::advance_up() {
-  if (delay_.armed()) return false;
+  if (delay_ != nullptr && delay_->armed()) return false;
   for (; from_ != nullptr; from_ = from_->next_) {
     SupervisorSlot* const slot = from_;
     if (slot->state_ == SlotState::up) continue;
@@ -380,7 +393,7 @@ void Supervisor::on_ready() {
 std::string Supervisor::path_of(const SupervisorSlot& slot) const {
   const std::string& name = slot.spec().options.name;
   const std::string child = name.empty() ? "unnamed" : name;
-  return options_.name.empty() ? child : options_.name + "/" + child;
+  return options_->name.empty() ? child : options_->name + "/" + child;
 }
 
 }  // namespace fluxor::runtime

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/result.h"
 #include "runtime/loop/ready_queue.h"
 #include "runtime/loop/timer_wheel.h"
 #include "runtime/verticle/backoff.h"
@@ -86,10 +87,11 @@ class SupervisorSlot final : private ChildListener, private Timer {
   bool wanted_ = true;    // not told to go for good
   bool has_run_ = false;  // since its supervisor was started
   bool killed_ = false;
+  bool refused_ = false;  // could not be started; the timer is armed to say so
   bool has_exited_ = false;
   std::uint64_t lives_ = 0;
   ExitReason last_exit_;
-  std::optional<Backoff> backoff_;
+  Backoff backoff_;
 };
 
 struct SupervisorOptions {
@@ -112,7 +114,7 @@ struct SupervisorOptions {
 // Owns:    its slots, and through them its children.  It is destroyed when it is down.
 class Supervisor final : public SupervisedChild, private ReadyNode {
  public:
-  Supervisor(VerticleSystem& system, EventLoop& loop, SupervisorOptions options);
+  Supervisor(VerticleSystem& system, EventLoop& loop, std::shared_ptr<const SupervisorOptions> options);
   ~Supervisor() override;
 
   // With the children of a spec.  Errors: Errc::invalid (a child without a factory; instances other than one; a worker
@@ -120,7 +122,7 @@ class Supervisor final : public SupervisedChild, private ReadyNode {
   static Result<std::unique_ptr<Supervisor>> create(VerticleSystem& system, EventLoop& loop,
                                                     const SupervisorSpec& spec);
 
-  void start(ChildListener& listener) override;
+  [[nodiscard]] std::optional<ExitReason> start(ChildListener& listener) override;
   void stop() override;
   void kill() override;
   void abandon() override;
@@ -137,8 +139,8 @@ class Supervisor final : public SupervisedChild, private ReadyNode {
   Result<std::unique_ptr<SupervisedChild>> make_child(const std::shared_ptr<const ChildSpec>& spec);
   std::uint64_t new_group() noexcept { return ++last_group_; }
 
-  const std::string& name() const noexcept { return options_.name; }
-  Strategy strategy() const noexcept { return options_.strategy; }
+  const std::string& name() const noexcept { return options_->name; }
+  Strategy strategy() const noexcept { return options_->strategy; }
   EventLoop& loop() const noexcept { return loop_; }
   bool running() const noexcept { return phase_ != Phase::off && !ending_; }
   const SupervisorSlot* first() const noexcept { return first_; }
@@ -182,9 +184,9 @@ class Supervisor final : public SupervisedChild, private ReadyNode {
 
   VerticleSystem& system_;
   EventLoop& loop_;
-  const SupervisorOptions options_;
-  std::optional<RestartIntensity> intensity_;
-  std::optional<Backoff> group_backoff_;
+  const std::shared_ptr<const SupervisorOptions> options_;  // all Deployments have the same
+  std::unique_ptr<RestartIntensity> intensity_;             // null: it never gives up
+  Backoff group_backoff_;
   ChildListener* listener_ = nullptr;
   Ended ended_;
   SupervisorSlot* first_ = nullptr;
@@ -195,7 +197,7 @@ class Supervisor final : public SupervisedChild, private ReadyNode {
   std::uint64_t restarts_ = 0;
   Phase phase_ = Phase::off;
   SupervisorSlot* from_ = nullptr;
-  DelayTimer delay_{*this};  // before a group comes up again
+  std::unique_ptr<DelayTimer> delay_;  // before a group comes up again, for the strategies that have groups
   Duration group_delay_{0};
   bool starting_ = false;  // for the first time: who fails now fails us
   bool ending_ = false;

@@ -7,39 +7,30 @@
 
 namespace fluxor::runtime {
 
-VerticleChild::VerticleChild(VerticleSystem& system, std::shared_ptr<const ChildSpec> spec, std::string name,
+VerticleChild::VerticleChild(VerticleSystem& system, std::shared_ptr<const ChildSpec> spec, std::size_t index,
                              EventLoop& loop, EventLoop& home, std::unique_ptr<Verticle> first) noexcept
-    : system_(system),
-      spec_(std::move(spec)),
-      name_(std::move(name)),
-      loop_(loop),
-      home_(home),
-      first_(std::move(first)) {}
+    : system_(system), spec_(std::move(spec)), index_(index), loop_(loop), home_(home), first_(std::move(first)) {}
 
-void VerticleChild::start(ChildListener& listener) {
+std::string VerticleChild::name() const {
+  const DeploymentOptions& options = spec_->options;
+  return options.name.empty() || options.instances == 1 ? options.name : options.name + "#" + std::to_string(index_);
+}
+
+std::optional<ExitReason> VerticleChild::start(ChildListener& listener) {
   listener_ = &listener;
   try {
     std::unique_ptr<Verticle> verticle = first_ != nullptr ? std::move(first_) : spec_->factory();
-    if (verticle == nullptr) return refuse({.kind = ExitKind::start_failed, .error = Errc::invalid});
-    auto made = std::make_unique<Incarnation>(system_, spec_, name_, std::move(verticle), loop_, home_,
+    if (verticle == nullptr) return ExitReason{.kind = ExitKind::start_failed, .error = Errc::invalid};
+    auto made = std::make_unique<Incarnation>(system_, spec_, name(), std::move(verticle), loop_, home_,
                                               static_cast<IncarnationOwner&>(*this));
     if (const auto started = made->order_start(); !started) {
-      return refuse({.kind = ExitKind::start_failed, .error = started.error()});
+      return ExitReason{.kind = ExitKind::start_failed, .error = started.error()};
     }
     incarnation_ = made.release();
+    return std::nullopt;
   } catch (...) {
-    refuse({.kind = ExitKind::start_failed, .failure = std::current_exception()});
+    return ExitReason{.kind = ExitKind::start_failed, .failure = std::current_exception()};
   }
-}
-
-void VerticleChild::refuse(ExitReason reason) {
-  refusal_ = std::move(reason);
-  home_.make_ready(static_cast<ReadyNode&>(*this));
-}
-
-void VerticleChild::on_ready() {
-  const ExitReason reason = std::move(refusal_);
-  listener_->on_child_exited(*this, reason);  // may destroy this
 }
 
 void VerticleChild::stop() {

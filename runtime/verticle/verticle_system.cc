@@ -5,6 +5,7 @@
 #include "runtime/base/check.h"
 #include "runtime/loop/event_loop.h"
 #include "runtime/loop/loop_of_key.h"
+#include "runtime/verticle/supervisor.h"
 #include "runtime/worker/blocking_executor.h"
 
 namespace fluxor::runtime {
@@ -18,10 +19,21 @@ class NoWorkers final : public BlockingExecutor {
 };
 constinit NoWorkers no_workers;
 
+SupervisorOptions rule_of_the_root(const VerticleSystemOptions& options) {
+  SupervisorOptions rule{.strategy = Strategy::dynamic, .backoff = options.backoff};
+  if (options.on_giving_up == OnGivingUp::exit) {
+    rule.intensity = options.intensity;
+    rule.escalation_is_the_end = true;
+  }
+  return rule;
+}
+
 }  // namespace
 
 VerticleSystem::VerticleSystem(Parts parts, const VerticleSystemOptions& options)
-    : parts_(std::move(parts)), options_(options) {
+    : parts_(std::move(parts)),
+      options_(options),
+      root_rule_(std::make_shared<const SupervisorOptions>(rule_of_the_root(options))) {
   if (parts_.workers == nullptr) parts_.workers = &no_workers;
   FLUXOR_CHECK(!parts_.loops.empty(), "verticles live on loops: there has to be one");
   const std::size_t count = parts_.loops.size() + parts_.worker_loops.size() + 1;
@@ -42,7 +54,7 @@ const std::shared_ptr<VerticleCounts>& VerticleSystem::counts_of(const EventLoop
 EventLoop* VerticleSystem::place(const DeploymentOptions& options) noexcept {
   const std::vector<EventLoop*>& loops = options.worker ? parts_.worker_loops : parts_.loops;
   if (loops.empty()) return nullptr;
-  if (options.loop_key) return loops[loop_of_key(*options.loop_key, loops.size())];
+  if (!options.loop_key.empty()) return loops[loop_of_key(options.loop_key, loops.size())];
   std::atomic<std::size_t>& next = options.worker ? next_worker_ : next_loop_;
   return loops[next.fetch_add(1, std::memory_order_relaxed) % loops.size()];
 }

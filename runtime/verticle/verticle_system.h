@@ -22,6 +22,7 @@ namespace fluxor::runtime {
 
 class BlockingExecutor;
 class EventLoop;
+struct SupervisorOptions;
 
 // What all verticles of a process share: the loops they live on, the directory, and what is reported of them.
 //
@@ -50,6 +51,9 @@ class VerticleSystem {
   const std::vector<EventLoop*>& worker_loops() const noexcept { return parts_.worker_loops; }
 
   BlockingExecutor& workers() const noexcept { return *parts_.workers; }
+
+  // Of what has no supervisor of its own.
+  const std::shared_ptr<const SupervisorOptions>& root_rule() const noexcept { return root_rule_; }
 
   // The loop for one more instance; null if it needs a worker loop and there is none.
   EventLoop* place(const DeploymentOptions& options) noexcept;
@@ -85,6 +89,7 @@ class VerticleSystem {
  private:
   Parts parts_;
   const VerticleSystemOptions options_;
+  const std::shared_ptr<const SupervisorOptions> root_rule_;
   Directory directory_;
   std::vector<std::shared_ptr<VerticleCounts>> counts_;  // of loops, of worker loops, of others
   std::function<void()> on_give_up_;
