@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "runtime/base/signal_stack.h"
+#include "runtime/inspect/inspect.h"
+#include "runtime/inspect/inspection_text.h"
 #include "runtime/loop/cpu_count.h"
 #include "runtime/loop/crash_handler.h"
 #include "runtime/loop/event_loop.h"
@@ -21,6 +23,8 @@
 
 namespace fluxor::runtime {
 namespace {
+
+constexpr Duration kReportPatience = std::chrono::milliseconds(500);
 
 class MainVerticle final : public Verticle {
  public:
@@ -150,6 +154,11 @@ ExitCode Runtime::run(Main main) {
     const bool asked = stop_asked_.load() || system_->has_given_up();
     if (!stopping && (event == Termination::Event::signal || asked)) {
       stopping = true;
+      if (system_->has_given_up()) {
+        const std::string tree = to_text(inspect_from_thread(*root, {.timeout = kReportPatience}));
+        const LogField field{"tree", tree};
+        log_.write(Severity::error, "the root supervisor gives up", {&field, 1});
+      }
       deadline = later(clock_.now(), later(Instant(options_.shutdown), grace) - Instant());
       log_.write(Severity::info, "stopping", {});
       root->stop();

@@ -158,6 +158,8 @@ TEST_F(RuntimeTest, GivesUpIfToldSoWhenAVerticleFailsTooOften) {
       run([](Context& root) -> Task<> { EXPECT_TRUE(co_await root.deploy<Crashes>({.name = "bad"})); }, options);
   EXPECT_EQ(code, ExitCode::gave_up);
   EXPECT_TRUE(log.has("supervision gave up reason=bad crashed: boom"));
+  EXPECT_TRUE(log.has("the root supervisor gives up tree="));
+  EXPECT_TRUE(log.has("last crashed: boom"));
 }
 
 // Five calls of random length end in the order in which they were asked for, on the verticle's loop.

@@ -307,8 +307,11 @@ void Supervisor::failed(SupervisorSlot& slot, const ExitReason& reason) {
 
 void Supervisor::give_up(SupervisorSlot& slot, const ExitReason& reason) {
   system_.log(Severity::error, "supervisor gives up: too many failures", options_->name, path_of(slot));
-  // The root tells before it stops anything, so that the tree can still be reported.
-  if (listener_ == nullptr) system_.give_up(path_of(slot) + " " + reason.text());
+  if (listener_ == nullptr) {
+    // What the root does is up to who has made it: the tree stands, without the child that failed, to be reported.
+    system_.give_up(path_of(slot) + " " + reason.text());
+    return;
+  }
   begin_end({.kind = ExitKind::gave_up, .error = reason.error, .failure = reason.failure});
 }
 

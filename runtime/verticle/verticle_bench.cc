@@ -15,6 +15,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/random.h"
 #include "runtime/loop/event_loop_group.h"
+#include "runtime/task/sleep.h"
 #include "runtime/task/task.h"
 #include "runtime/testing/run_on.h"
 #include "runtime/verticle/context.h"
@@ -256,7 +257,8 @@ class WithTimerAndChild final : public Verticle {
   }
 };
 
-// Question: how many bytes of the heap does an idle verticle hold, and one with a timer and a child?
+// Question: how many bytes of the heap does an idle verticle hold, and one with a timer and a task, or a child
+// verticle?
 template <typename V>
 void BM_HeapBytes(benchmark::State& state) {
   Tree tree(1);
@@ -271,7 +273,17 @@ void BM_HeapBytes(benchmark::State& state) {
         benchmark::Counter(static_cast<double>(heap_in_use() - before) / static_cast<double>(kCount));
   }
 }
+class WithTimerAndTask final : public Verticle {
+ public:
+  Task<> start(Context& context) override {
+    context.every(1h, [] {});
+    context.spawn([]() -> Task<> { co_await sleep_for(1h); });
+    co_return;
+  }
+};
+
 BENCHMARK(BM_HeapBytes<Idle>)->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_HeapBytes<WithTimerAndTask>)->Iterations(1)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_HeapBytes<WithTimerAndChild>)->Iterations(1)->Unit(benchmark::kMillisecond);
 
 }  // namespace
