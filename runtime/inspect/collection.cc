@@ -68,6 +68,7 @@ InspectedLoop inspect_loop(const EventLoop& loop, const VerticleSystem& system, 
   for (std::size_t state = 0; state < inspected.verticles.size(); ++state) {
     inspected.verticles[state] = counts.count(static_cast<VerticleState>(state));
   }
+  inspected.abandoned = counts.abandoned();
   return inspected;
 }
 

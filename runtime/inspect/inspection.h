@@ -83,6 +83,7 @@ struct InspectedLoop {
   std::string label{};
   EventLoopStats stats{};
   std::array<std::size_t, 4> verticles{};  // by VerticleState; `ended` left out
+  std::size_t abandoned = 0;               // verticles that still hold it, although nobody waits for them any more
   std::size_t unanswered = 0;              // verticles of the tree that it has not told of in time
 };
 

@@ -60,6 +60,7 @@ class Writer {
     if (!loop.label.empty()) object["label"] = utf8_of(loop.label);
     object["unanswered"] = loop.unanswered;
     object["verticles"] = states_of(loop.verticles);
+    object["abandoned"] = loop.abandoned;
     object["queue_length"] = stats.queue_length;
     object["ring_capacity"] = stats.ring_capacity;
     object["ring_refused_total"] = stats.ring_refused;

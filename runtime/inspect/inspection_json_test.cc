@@ -54,7 +54,7 @@ TEST(InspectionJson, SaysAllOfIt) {
     "verticles": {"starting": 0, "running": 2, "stopping": 1, "failing": 0},
     "loops": [{
       "id": 4, "worker": false, "parked": true, "stage": "ready queue", "handler": "fluxor::Some<\"type\">",
-      "unanswered": 0, "verticles": {"starting": 0, "running": 2, "stopping": 1, "failing": 0},
+      "unanswered": 0, "verticles": {"starting": 0, "running": 2, "stopping": 1, "failing": 0}, "abandoned": 0,
       "queue_length": 6, "ring_capacity": 64, "ring_refused_total": 0, "ring_dropped_total": 0, "ring_waits_total": 0,
       "timers_armed": 7, "processed_total": 5, "failures_total": 0, "turns_total": 0, "parks_total": 0
     }],

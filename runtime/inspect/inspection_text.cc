@@ -84,6 +84,7 @@ class Writer {
     text += "; " + std::to_string(loop.stats.queue_length) + " wait, ring of " +
             std::to_string(loop.stats.ring_capacity) + ", " + count(loop.stats.timers_armed, "timer") +
             ", verticles:" + states(loop.verticles);
+    if (loop.abandoned != 0) text += ", " + std::to_string(loop.abandoned) + " abandoned";
     if (loop.unanswered != 0) text += "; does not answer";
     line(0, text);
   }

@@ -8,6 +8,7 @@
 #include "runtime/task/scope.h"
 #include "runtime/task/scope_fixture.h"
 #include "runtime/task/shield.h"
+#include "runtime/task/task_trace.h"
 
 namespace fluxor::runtime {
 namespace {
@@ -27,6 +28,18 @@ TEST_F(TaskLocalTest, IsNullOutsideOfTasksAndWhereNobodyHasSetIt) {
   EXPECT_EQ(tenant.get(), nullptr);
   auto run = loop.start(say_tenant(&words));
   EXPECT_EQ(words, Words{"none"});
+}
+
+TEST_F(TaskLocalTest, CarriesTheTrace) {
+  const auto inner = []() -> Task<std::string> {
+    co_return kTaskTrace.get() == nullptr ? "none" : kTaskTrace.get()->traceparent();
+  };
+  const auto body = [](Task<std::string> (*ask)()) -> Task<std::string> {
+    kTaskTrace.set(*TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+    co_return co_await with_scope([&](Scope& scope) -> Task<std::string> { co_return co_await scope.spawn(ask); });
+  };
+  auto run = loop.start(body(inner));
+  EXPECT_EQ(run.get(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
 }
 
 TEST_F(TaskLocalTest, IsInheritedAsItIsWhenATaskIsSpawned) {

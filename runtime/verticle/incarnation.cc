@@ -44,6 +44,11 @@ bool Incarnation::order(std::uint8_t what) noexcept {
   return loop().signal(*this);
 }
 
+void Incarnation::disown() noexcept {
+  owner_ = nullptr;
+  counts_.abandon();
+}
+
 void Incarnation::hear_started() {
   if (to_be_freed_) {
     delete this;
@@ -55,6 +60,7 @@ void Incarnation::hear_started() {
 void Incarnation::hear_exited() {
   IncarnationOwner* const owner = owner_;
   const ExitReason reason = reason_;
+  if (owner == nullptr) counts_.recover();
   // The node of the other word home had to say, which it has said.
   to_be_freed_ = true;
   if (!loop().signal(started_)) delete this;

@@ -70,7 +70,7 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Sc
   void order_stop() noexcept { order(kStop); }
   void order_kill() noexcept { order(kKill); }
   // Nobody hears of it from now on; it frees itself when it ends.
-  void disown() noexcept { owner_ = nullptr; }
+  void disown() noexcept;
 
   // All below: thread loop.
 

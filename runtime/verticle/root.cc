@@ -37,7 +37,6 @@ void Root::time_is_over() {
     child_.kill();
     return;
   }
-  system_.count_abandoned();
   child_.abandon();
   on_child_exited(child_, {.kind = ExitKind::abandoned});
 }

@@ -75,9 +75,6 @@ void SupervisorSlot::on_timer() {
   }
   if (!killed_) return kill();
   child_->abandon();
-  supervisor_.system_.count_abandoned();
-  supervisor_.system_.log(Severity::error, "verticle abandoned: it does not end although it was cancelled",
-                          spec_->options.name, "");
   on_child_exited(*child_, {.kind = ExitKind::abandoned});
 }
 

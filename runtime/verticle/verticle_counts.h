@@ -32,6 +32,11 @@ class alignas(64) VerticleCounts {
   void end_request() noexcept { requests_.fetch_sub(1, std::memory_order_relaxed); }
   static constexpr std::size_t kRequestsMax = 4096;
 
+  // A verticle that was abandoned holds what it holds until it ends after all, if it ever does.
+  void abandon() noexcept { abandoned_.fetch_add(1, std::memory_order_relaxed); }
+  void recover() noexcept { abandoned_.fetch_sub(1, std::memory_order_relaxed); }
+  std::size_t abandoned() const noexcept { return abandoned_.load(std::memory_order_relaxed); }
+
   std::size_t count(VerticleState state) const noexcept {
     return counts_[static_cast<std::size_t>(state)].load(std::memory_order_relaxed);
   }
@@ -41,6 +46,7 @@ class alignas(64) VerticleCounts {
 
   std::array<std::atomic<std::size_t>, static_cast<std::size_t>(VerticleState::ended)> counts_{};
   std::atomic<std::size_t> requests_{0};
+  std::atomic<std::size_t> abandoned_{0};
 };
 
 }  // namespace fluxor::runtime

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,10 @@ class VerticleSystem {
 
   // What has gone wrong, for people.
   void log(Severity severity, std::string_view message, std::string_view verticle, std::string_view reason) noexcept;
+
+  void log(std::string_view error, std::span<const LogField> fields) noexcept {
+    parts_.log.write(Severity::error, error, fields);
+  }
 
   // A verticle did not stop in its time; `held` says what still ran in it.  Kept for the report at the end.
   void note_hold_out(std::string line);
