@@ -35,10 +35,9 @@ class SupervisedChild {
   [[nodiscard]] virtual std::optional<ExitReason> start(ChildListener& listener) = 0;
   // Asks it to end, also while it starts.
   virtual void stop() = 0;
-  // It has had its time: cancels whatever still runs in it, and notes what that was.
+  // It has had its time: cancels whatever still runs in it, and notes what that was.  A supervisor ends then in
+  // bounded time, since it abandons those of its children that do not.
   virtual void kill() = 0;
-  // Nobody waits for it any more: on_child_exited() does not come; it cleans up behind itself if it ever ends.
-  virtual void abandon() = 0;
 };
 
 }  // namespace fluxor::runtime

@@ -21,6 +21,13 @@ std::string_view slot_state_name(SlotState state) noexcept {
   return "unknown";
 }
 
+namespace {
+
+// Of one that was told to go and did not run: what it died of before is an old story.
+const ExitReason kNotRunning{.kind = ExitKind::shutdown};
+
+}  // namespace
+
 // --- SupervisorSlot -------------------------------------------------------------------------------------------------
 
 SupervisorSlot::SupervisorSlot(Supervisor& supervisor, std::shared_ptr<const ChildSpec> spec,
@@ -63,7 +70,11 @@ void SupervisorSlot::kill() {
   if (state_ == SlotState::down || std::exchange(killed_, true)) return;
   if (std::exchange(state_, SlotState::stopping) != SlotState::stopping) ++supervisor_.stopping_;
   if (refused_) return;
-  supervisor_.loop().arm_after(*this, supervisor_.system_.options().kill_grace);
+  supervisor_.loop().cancel(*this);
+  // A supervisor is never abandoned, so that what is named is always what does not end.
+  if (spec_->supervisor == nullptr) {
+    supervisor_.loop().arm_after(*this, supervisor_.system_.options().kill_grace);
+  }
   child_->kill();
 }
 
@@ -74,7 +85,7 @@ void SupervisorSlot::on_timer() {
     return on_child_exited(*child_, refusal);
   }
   if (!killed_) return kill();
-  child_->abandon();
+  static_cast<VerticleChild&>(*child_).abandon();
   on_child_exited(*child_, {.kind = ExitKind::abandoned});
 }
 
@@ -155,7 +166,10 @@ std::optional<ExitReason> Supervisor::start(ChildListener& listener) {
   reason_ = {};
   ending_ = false;
   starting_ = true;
-  for (SupervisorSlot* slot = first_; slot != nullptr; slot = slot->next_) slot->has_run_ = false;
+  for (SupervisorSlot* slot = first_; slot != nullptr; slot = slot->next_) {
+    slot->has_run_ = false;
+    slot->retired_ = false;
+  }
   if (intensity_) intensity_->reset();
   phase_ = Phase::up;
   from_ = first_;
@@ -181,18 +195,6 @@ void Supervisor::kill() {
   advance();
 }
 
-// Its children hear of no supervisor; each frees itself when it ends.
-void Supervisor::abandon() {
-  abandoned_ = true;
-  for (SupervisorSlot* slot = first_; slot != nullptr; slot = slot->next_) {
-    loop_.cancel(*slot);
-    if (slot->state_ != SlotState::down && slot->state_ != SlotState::waiting) slot->child_->abandon();
-    slot->state_ = SlotState::down;
-  }
-  if (delay_ != nullptr) loop_.cancel(*delay_);
-  phase_ = Phase::off;
-}
-
 void Supervisor::begin_end(ExitReason reason) {
   if (phase_ == Phase::off || ending_) return;
   ending_ = true;
@@ -209,7 +211,12 @@ void Supervisor::remove(SupervisorSlot& slot) {
   if (slot.state_ == SlotState::up || slot.state_ == SlotState::starting || slot.state_ == SlotState::waiting) {
     slot.stop();
   }
-  if (slot.state_ == SlotState::down) destroy(slot, slot.last_exit_);
+  if (slot.state_ == SlotState::down) destroy(slot, kNotRunning);
+}
+
+void Supervisor::retire(SupervisorSlot& slot, const ExitReason& reason) {
+  if (slot.observer_ != nullptr) return destroy(slot, reason);
+  slot.retired_ = slot.spec().options.restart == Restart::temporary;
 }
 
 void Supervisor::destroy(SupervisorSlot& slot, const ExitReason& reason) {
@@ -238,19 +245,29 @@ void Supervisor::child_exited(SupervisorSlot& slot, const ExitReason& reason) {
   if (before == SlotState::stopping) --stopping_;
   if (reason.kind == ExitKind::crashed) system_.count_crash();
   if (before == SlotState::stopping || ending_) {
+    // Who undeploys it hears what stop() has thrown; nobody hears of the rest.
+    const bool heard = reason.kind == ExitKind::shutdown && !slot.wanted_;
+    if (reason.failure != nullptr && !heard) {
+      system_.log(Severity::error, "child failed while it stopped", path_of(slot), reason.text());
+    }
     if (!slot.wanted_ || (ending_ && slot.observer_ != nullptr)) destroy(slot, reason);
     return advance();
   }
   if (!slot.has_run_) {
     // Its first start: who wants it is told, and nobody tries again.
-    if (starting_) {
-      system_.log(Severity::error, "child failed to start", path_of(slot), reason.text());
-      return begin_end({.kind = ExitKind::start_failed, .error = reason.error, .failure = reason.failure});
-    }
     if (slot.observer_ != nullptr) {
       destroy(slot, reason);
       return advance();
     }
+    if (starting_) {
+      system_.log(Severity::error, "child failed to start", path_of(slot), reason.text());
+      return begin_end({.kind = ExitKind::start_failed, .error = reason.error, .failure = reason.failure});
+    }
+  }
+  // It would have been stopped now, to be started anew with those that are: that restart counts already.
+  if (phase_ == Phase::down && from_ != nullptr && is_before(*from_, slot)) {
+    system_.log(Severity::error, "child failed while it was to be restarted", path_of(slot), reason.text());
+    return advance();
   }
   const Restart restart = slot.spec().options.restart;
   if (restart == Restart::permanent || (restart == Restart::transient && reason.abnormal())) {
@@ -263,8 +280,7 @@ void Supervisor::child_exited(SupervisorSlot& slot, const ExitReason& reason) {
 void Supervisor::ended_for_good(SupervisorSlot& slot, const ExitReason& reason) {
   if (reason.abnormal()) system_.log(Severity::error, "child ended", path_of(slot), reason.text());
   const bool ends_us = significant_end(slot);
-  // What is temporary leaves no place behind, nor does what was added at run time.
-  if (slot.spec().options.restart == Restart::temporary || slot.observer_ != nullptr) destroy(slot, reason);
+  retire(slot, reason);
   if (ends_us) return begin_end({.kind = ExitKind::shutdown});
   advance();
 }
@@ -343,8 +359,10 @@ bool Supervisor::advance_down() {
   for (SupervisorSlot* slot = from_; slot != nullptr;) {
     SupervisorSlot& each = *slot;
     slot = slot->next_;
-    if (ending_ ? each.observer_ != nullptr : each.spec().options.restart == Restart::temporary) {
-      destroy(each, each.last_exit_);
+    if (ending_) {
+      if (each.observer_ != nullptr) destroy(each, kNotRunning);
+    } else if (each.spec().options.restart == Restart::temporary) {
+      retire(each, each.last_exit_);
     }
   }
   if (ending_) {
@@ -366,7 +384,7 @@ bool Supervisor::advance_up() {
   if (delay_ != nullptr && delay_->armed()) return false;
   for (; from_ != nullptr; from_ = from_->next_) {
     SupervisorSlot* const slot = from_;
-    if (slot->state_ == SlotState::up) continue;
+    if (slot->state_ == SlotState::up || slot->retired_) continue;
     if (slot->state_ == SlotState::down) slot->start();
     return false;
   }

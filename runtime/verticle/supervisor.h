@@ -86,6 +86,7 @@ class SupervisorSlot final : private ChildListener, private Timer {
   SlotState state_ = SlotState::down;
   bool wanted_ = true;    // not told to go for good
   bool has_run_ = false;  // since its supervisor was started
+  bool retired_ = false;  // until its supervisor is started anew
   bool killed_ = false;
   bool refused_ = false;  // could not be started; the timer is armed to say so
   bool has_exited_ = false;
@@ -125,7 +126,6 @@ class Supervisor final : public SupervisedChild, private ReadyNode {
   [[nodiscard]] std::optional<ExitReason> start(ChildListener& listener) override;
   void stop() override;
   void kill() override;
-  void abandon() override;
 
   // A child at run time, which starts at once.  What observes outlives the slot.
   // `group`: those of one stop together; else each by itself, the youngest first.
@@ -170,7 +170,6 @@ class Supervisor final : public SupervisedChild, private ReadyNode {
   void child_exited(SupervisorSlot& slot, const ExitReason& reason);
   void failed(SupervisorSlot& slot, const ExitReason& reason);
   void ended_for_good(SupervisorSlot& slot, const ExitReason& reason);
-  void restart_group(SupervisorSlot& first);
   bool is_before(const SupervisorSlot& slot, const SupervisorSlot& other) const noexcept;
   void begin_end(ExitReason reason);
   void give_up(SupervisorSlot& slot, const ExitReason& reason);
@@ -178,6 +177,8 @@ class Supervisor final : public SupervisedChild, private ReadyNode {
   void advance();
   bool advance_down();
   bool advance_up();
+  // It is not started any more: what came at run time is gone, and what is temporary waits for our own restart.
+  void retire(SupervisorSlot& slot, const ExitReason& reason);
   void destroy(SupervisorSlot& slot, const ExitReason& reason);
   bool significant_end(const SupervisorSlot& slot) const noexcept;
   std::string path_of(const SupervisorSlot& slot) const;
@@ -201,7 +202,6 @@ class Supervisor final : public SupervisedChild, private ReadyNode {
   Duration group_delay_{0};
   bool starting_ = false;  // for the first time: who fails now fails us
   bool ending_ = false;
-  bool abandoned_ = false;
   bool tell_started_ = false, tell_exited_ = false;
   ExitReason reason_;
 };

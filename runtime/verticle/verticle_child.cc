@@ -45,6 +45,7 @@ void VerticleChild::kill() {
 }
 
 void VerticleChild::abandon() {
+  listener_ = nullptr;
   Incarnation* const incarnation = std::exchange(incarnation_, nullptr);
   if (incarnation == nullptr) return;
   incarnation->disown();

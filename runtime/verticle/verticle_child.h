@@ -27,7 +27,8 @@ class VerticleChild final : public SupervisedChild, private IncarnationOwner {
   [[nodiscard]] std::optional<ExitReason> start(ChildListener& listener) override;
   void stop() override;
   void kill() override;
-  void abandon() override;
+  // Nobody waits for it any more: on_child_exited() does not come; it cleans up behind itself if it ever ends.
+  void abandon();
 
   EventLoop& loop() const noexcept { return loop_; }
   // With several instances "name#0", "name#1", …; empty if the spec has none.
