@@ -33,11 +33,13 @@ Result<void> Directory::enter(DirectoryEntry& entry) {
     if (!entry.name_.empty()) by_name_.erase(entry.name_);
     throw;
   }
+  entry.listed_ = true;
   return {};
 }
 
 void Directory::remove(DirectoryEntry& entry, const ExitReason& reason) noexcept {
   const std::lock_guard lock(mutex_);
+  if (!std::exchange(entry.listed_, false)) return;
   by_id_.erase(number(entry.id_));
   if (!entry.name_.empty()) by_name_.erase(entry.name_);
   while (entry.watches_ != nullptr) {
@@ -85,8 +87,9 @@ std::size_t Directory::size() const {
 }
 
 void Directory::watch(DirectoryEntry& watcher, VerticleId target, std::uint64_t key) {
+  auto watch = std::make_unique<Watch>(Watch{.kind = Watch::Kind::monitor, .key = key});
   const std::lock_guard lock(mutex_);
-  add(watcher, find_locked(target), target, Watch::Kind::monitor, key);
+  add(std::move(watch), watcher, find_locked(target), target);
 }
 
 void Directory::unwatch(DirectoryEntry& watcher, std::uint64_t key) noexcept {
@@ -98,22 +101,38 @@ void Directory::unwatch(DirectoryEntry& watcher, std::uint64_t key) noexcept {
 }
 
 void Directory::link(DirectoryEntry& one, VerticleId other) {
+  // Both or none: half a link would kill only one of the two.
+  auto there = std::make_unique<Watch>(Watch{.kind = Watch::Kind::link, .key = number(other)});
+  auto back = std::make_unique<Watch>(Watch{.kind = Watch::Kind::link, .key = number(one.id_)});
   const std::lock_guard lock(mutex_);
   if (other == one.id_ || watch_of(one, Watch::Kind::link, number(other)) != nullptr) return;
   DirectoryEntry* const target = find_locked(other);
-  if (target != nullptr) add(*target, &one, one.id_, Watch::Kind::link, number(one.id_));
-  add(one, target, other, Watch::Kind::link, number(other));
+  if (target != nullptr && one.listed_) add(std::move(back), *target, &one, one.id_);
+  add(std::move(there), one, target, other);
 }
 
 void Directory::unlink(DirectoryEntry& one, VerticleId other) noexcept {
   const std::lock_guard lock(mutex_);
-  Watch* const watch = watch_of(one, Watch::Kind::link, number(other));
-  if (watch == nullptr) return;
-  Watch* const back = watch_of(*watch->target, Watch::Kind::link, number(one.id_));
-  for (Watch* each : {watch, back}) {
-    detach(*each);
-    delete each;
+  if (Watch* const watch = watch_of(one, Watch::Kind::link, number(other))) {
+    Watch* const back = watch_of(*watch->target, Watch::Kind::link, number(one.id_));
+    for (Watch* each : {watch, back}) {
+      detach(*each);
+      delete each;
+    }
   }
+  // Also if it has ended already, and that is on its way.
+  Watch* last = nullptr;
+  for (Watch* notice = one.first_notice_; notice != nullptr;) {
+    Watch* const next = notice->next;
+    if (notice->kind == Watch::Kind::link && notice->key == number(other)) {
+      (last == nullptr ? one.first_notice_ : last->next) = next;
+      delete notice;
+    } else {
+      last = notice;
+    }
+    notice = next;
+  }
+  one.last_notice_ = last;
 }
 
 std::optional<Watch> Directory::take_notice(DirectoryEntry& entry) noexcept {
@@ -136,9 +155,13 @@ Watch* Directory::watch_of(const DirectoryEntry& watcher, Watch::Kind kind, std:
   return watch;
 }
 
-void Directory::add(DirectoryEntry& watcher, DirectoryEntry* target, VerticleId id, Watch::Kind kind,
-                    std::uint64_t key) {
-  auto* const watch = new Watch{.kind = kind, .key = key, .target_id = id, .target = target, .watcher = &watcher};
+void Directory::add(std::unique_ptr<Watch> made, DirectoryEntry& watcher, DirectoryEntry* target,
+                    VerticleId id) noexcept {
+  if (!watcher.listed_) return;
+  Watch* const watch = made.release();
+  watch->target_id = id;
+  watch->target = target;
+  watch->watcher = &watcher;
   watch->next = watcher.watches_;
   if (watch->next != nullptr) watch->next->previous = watch;
   watcher.watches_ = watch;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -76,6 +77,7 @@ class DirectoryEntry {
   VerticleId id_{};
   const std::string name_;
   const std::size_t loop_id_;
+  bool listed_ = false;
   std::atomic<VerticleState> state_{VerticleState::starting};
   Watch* watched_by_ = nullptr;
   Watch* watches_ = nullptr;
@@ -96,7 +98,8 @@ class Directory {
   // Gives it its id.
   // Errors: Errc::exists if the name is taken.
   Result<void> enter(DirectoryEntry& entry);
-  // It is no more, and its resources are released: frees its name, tells who watches it, forgets whom it watched.
+  // It is no more, and its resources are released; or it was abandoned.  Frees its name, tells who watches it, forgets
+  // whom it watched.  The first time counts.
   void remove(DirectoryEntry& entry, const ExitReason& reason) noexcept;
 
   std::optional<VerticleId> find(std::string_view name) const;
@@ -105,7 +108,8 @@ class Directory {
   std::vector<VerticleInfo> list() const;
   std::size_t size() const;
 
-  // `watcher`, whose loop this is, hears of the end of `target`; at once if there is no such verticle.
+  // `watcher`, whose loop this is, hears of the end of `target`; at once if there is no such verticle.  One that is not
+  // listed (any more) hears nothing.
   void watch(DirectoryEntry& watcher, VerticleId target, std::uint64_t key);
   void unwatch(DirectoryEntry& watcher, std::uint64_t key) noexcept;
   // Each hears of the end of the other.  Linking twice is linking once.
@@ -118,7 +122,8 @@ class Directory {
  private:
   DirectoryEntry* find_locked(VerticleId id) const noexcept;
   static Watch* watch_of(const DirectoryEntry& watcher, Watch::Kind kind, std::uint64_t key) noexcept;
-  static void add(DirectoryEntry& watcher, DirectoryEntry* target, VerticleId id, Watch::Kind kind, std::uint64_t key);
+  static void add(std::unique_ptr<Watch> watch, DirectoryEntry& watcher, DirectoryEntry* target,
+                  VerticleId id) noexcept;
   static void detach(Watch& watch) noexcept;  // from both lists
   static void notify(Watch& watch, const ExitReason& reason) noexcept;
 
