@@ -88,7 +88,8 @@ class Context final : public Spawner<Context> {
   // Calls or spawns `function(arguments…)` as a task of the verticle, once, or again and again: what it throws crashes
   // the verticle.  An interval keeps to its schedule; a tick whose predecessor still runs is left out, and counted.
   // A function that returns nothing may have captures; one that returns a Task may not.
-  // Cost: one allocation; each tick that of a spawn.
+  // Errors:  a period that is not positive is thrown as Errc::invalid.
+  // Cost:    one allocation; each tick that of a spawn.
   template <typename F>
   TimerHandle after(Duration delay, F f, std::source_location site = std::source_location::current()) {
     return begin_timer(delay, Duration::zero(), site, std::move(f));
@@ -103,15 +104,15 @@ class Context final : public Spawner<Context> {
   }
   template <typename F>
   TimerHandle every(Duration period, F f, std::source_location site = std::source_location::current()) {
-    return begin_timer(period, period, site, std::move(f));
+    return begin_timer(period, checked(period), site, std::move(f));
   }
   template <typename F, typename A>
   TimerHandle every(Duration period, F f, A a, std::source_location site = std::source_location::current()) {
-    return begin_timer(period, period, site, std::move(f), std::move(a));
+    return begin_timer(period, checked(period), site, std::move(f), std::move(a));
   }
   template <typename F, typename A, typename B>
   TimerHandle every(Duration period, F f, A a, B b, std::source_location site = std::source_location::current()) {
-    return begin_timer(period, period, site, std::move(f), std::move(a), std::move(b));
+    return begin_timer(period, checked(period), site, std::move(f), std::move(a), std::move(b));
   }
 
   // For `co_await blocking(context.workers(), function, arguments…)`: on another thread, beside others.  Errc::closed
@@ -138,8 +139,9 @@ class Context final : public Spawner<Context> {
 
   // Stops what this verticle has deployed, and goes on when it has ended.
   //
-  // Errors:  what stop() threw is thrown; Errc::not_found (nothing of this verticle has that id), Errc::closed (it has
-  //          ended, or is ending), Errc::try_again (it has not started yet).
+  // Errors:  what stop() threw is thrown; Errc::timeout (it did not stop in its time and was cancelled, and perhaps
+  //          left: see the report), Errc::not_found (there was never such an id), Errc::closed (it has ended, or is
+  //          ending, or is not this verticle's), Errc::try_again (it has not started yet).
   Task<Result<void>> undeploy(DeploymentId id);
 
   // Calls or spawns `function(const Down&, arguments…)` once, as a task of this verticle, when that verticle is no more
@@ -147,11 +149,11 @@ class Context final : public Spawner<Context> {
   // demonitor().  The rule for captures is that of timers.
   template <typename F>
   std::uint64_t monitor(VerticleId of, F f, std::source_location site = std::source_location::current()) {
-    return begin_monitor(of, down_handler(site, std::move(f)));
+    return begin_monitor(of, down_handler(std::move(f)), site);
   }
   template <typename F, typename A>
   std::uint64_t monitor(VerticleId of, F f, A a, std::source_location site = std::source_location::current()) {
-    return begin_monitor(of, down_handler(site, std::move(f), std::move(a)));
+    return begin_monitor(of, down_handler(std::move(f), std::move(a)), site);
   }
   // Nothing is called any more, also if it has happened already.
   void demonitor(std::uint64_t key) noexcept;
@@ -162,11 +164,11 @@ class Context final : public Spawner<Context> {
   // From now on the end of a linked verticle, also a normal one, is a call like that of a monitor, and no crash.
   template <typename F>
   void trap_exits(F f, std::source_location site = std::source_location::current()) {
-    set_trap(down_handler(site, std::move(f)));
+    set_trap(down_handler(std::move(f)), site);
   }
   template <typename F, typename A>
   void trap_exits(F f, A a, std::source_location site = std::source_location::current()) {
-    set_trap(down_handler(site, std::move(f), std::move(a)));
+    set_trap(down_handler(std::move(f), std::move(a)), site);
   }
 
   // By name; the incarnation that runs now.
@@ -176,11 +178,11 @@ class Context final : public Spawner<Context> {
 
  private:
   friend class VerticleResource;
-  using DownHandler = std::function<void(ScopeState& scope, const Down& down)>;
+  using DownHandler = std::function<Task<>(const Down& down)>;
 
   const std::any* config_any() const noexcept;
-  std::uint64_t begin_monitor(VerticleId of, DownHandler handler);
-  void set_trap(DownHandler handler);
+  std::uint64_t begin_monitor(VerticleId of, DownHandler handler, const std::source_location& site);
+  void set_trap(DownHandler handler, const std::source_location& site);
 
   template <typename F, typename... Args>
   TimerHandle begin_timer(Duration delay, Duration period, const std::source_location& site, F function, Args... args) {
@@ -191,17 +193,17 @@ class Context final : public Spawner<Context> {
     return begin_timer(*timer, delay);
   }
   TimerHandle begin_timer(VerticleTimer& timer, Duration delay);
+  static Duration checked(Duration period);
   template <typename F, typename... Args>
-  static DownHandler down_handler(const std::source_location& site, F function, Args... args) {
+  static DownHandler down_handler(F function, Args... args) {
     using Result = detail::SpawnResult<F, Down, Args...>;
     static_assert(!detail::kIsTask<Result> || kSpawnable<F>,
                   "a handler that makes a Task is a function or a lambda without captures");
-    return [site, function = std::move(function), args...](ScopeState& scope, const Down& down) {
+    return [function = std::move(function), args...](const Down& down) {
       if constexpr (detail::kIsTask<Result>) {
-        detail::spawn_into(scope, site, F(function), Down(down), Args(args)...);
+        return detail::call_as_task<F, Down, Args...>(F(function), Down(down), Args(args)...);
       } else {
-        detail::spawn_into(scope, site, &detail::call_in_task<F, Down, Args...>, F(function), Down(down),
-                           Args(args)...);
+        return detail::call_in_task<F, Down, Args...>(F(function), Down(down), Args(args)...);
       }
     };
   }

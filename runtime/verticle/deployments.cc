@@ -79,6 +79,12 @@ class Deployments::UndeployWait final : public Wait {
   }
   Result<void> await_resume() {
     throw_if_interrupted();
+    switch (failure_.kind) {
+      case ExitKind::killed:
+      case ExitKind::abandoned: return Errc::timeout;
+      case ExitKind::crashed: return {};  // before it was told to stop, and told to others
+      default: break;
+    }
     if (failure_.failure != nullptr) std::rethrow_exception(failure_.failure);
     return {};
   }
@@ -139,22 +145,34 @@ Result<std::vector<std::unique_ptr<SupervisedChild>>> Deployments::make(const st
 
 Deployments::Deployment& Deployments::begin(Supervisor& in, const std::shared_ptr<const ChildSpec>& spec,
                                             std::vector<std::unique_ptr<SupervisedChild>> children, DeploymentId id) {
-  Deployment& deployment = *deployments_.emplace(number(id), std::make_unique<Deployment>()).first->second;
+  auto made = std::make_unique<Deployment>();
+  made->slots.reserve(children.size());
+  Deployment& deployment = *deployments_.emplace(number(id), std::move(made)).first->second;
   deployment.id = id;
   deployment.in = &in;
-  deployment.slots.reserve(children.size());
   const std::uint64_t group = in.new_group();
-  for (auto& child : children) {
-    SupervisorSlot& slot = in.add(spec, std::move(child), this, group);
-    slot.set_tag(&deployment, deployment.slots.size());
-    deployment.slots.push_back(&slot);
+  try {
+    for (auto& child : children) {
+      SupervisorSlot& slot = in.add(spec, std::move(child), this, group);
+      slot.set_tag(&deployment, deployment.slots.size());
+      deployment.slots.push_back(&slot);
+    }
+  } catch (...) {
+    // No memory for the rest: those that have begun to start are stopped.
+    deployment.left = deployment.slots.size();
+    if (deployment.left == 0) {
+      deployments_.erase(number(id));
+    } else {
+      roll_back(deployment);
+    }
+    throw;
   }
   deployment.left = deployment.slots.size();
   return deployment;
 }
 
 Task<Result<DeploymentId>> Deployments::deploy(std::shared_ptr<const ChildSpec> spec) {
-  if (stopping_) co_return Errc::closed;
+  if (!supervisor_.running()) co_return Errc::closed;  // it stops, or has given up
   auto children = make(spec);
   if (!children) co_return children.error();
   Deployment& deployment = begin(supervisor_, spec, std::move(*children), system_.next_deployment());
@@ -207,7 +225,10 @@ void Deployments::on_slot_gone(SupervisorSlot& slot, const ExitReason& reason) {
   Deployment& deployment = *static_cast<Deployment*>(slot.tag());
   deployment.slots[slot.index()] = nullptr;
   --deployment.left;
-  if (deployment.failure.failure == nullptr && !deployment.failure.error) deployment.failure = reason;
+  const bool failed_already = deployment.failure.failure != nullptr || deployment.failure.error ||
+                              deployment.failure.kind == ExitKind::abandoned ||
+                              deployment.failure.kind == ExitKind::killed;
+  if (!failed_already) deployment.failure = reason;
   if (deployment.left != 0) {
     if (deployment.state == State::starting) roll_back(deployment);  // one for all
     return;

@@ -31,9 +31,11 @@ Incarnation::~Incarnation() = default;
 // --- home ---------------------------------------------------------------------------------------------------------
 
 Result<void, Errc> Incarnation::order_start() {
+  // Before anyone can see it: a link that is made and broken at once would else have its say before it starts.
+  orders_.store(kStart, std::memory_order_relaxed);
   if (!system_.directory().enter(*this)) return Errc::exists;
   counts_.enter();
-  if (order(kStart)) return {};
+  if (order(0)) return {};
   counts_.leave(VerticleState::starting);
   system_.directory().remove(*this, {.kind = ExitKind::start_failed});
   return Errc::closed;
@@ -47,6 +49,7 @@ bool Incarnation::order(std::uint8_t what) noexcept {
 void Incarnation::disown() noexcept {
   owner_ = nullptr;
   counts_.abandon();
+  system_.directory().remove(*this, {.kind = ExitKind::abandoned});
 }
 
 void Incarnation::hear_started() {
@@ -139,11 +142,12 @@ void Incarnation::kill() noexcept {
                      " did not stop in its time";
   for (const std::string& line : lines) text += "\n  " + line;
   system_.note_hold_out(std::move(text));
-  if (alive()) begin_stop(ExitKind::shutdown);
+  // There is no time for stop().
+  stop_called_ = true;
+  if (alive()) set_state(VerticleState::stopping);
   reason_.kind = ExitKind::killed;
   if (children_ != nullptr) children_->kill();
-  stop_called_ = true;
-  cancel(CancelReason::cancelled);
+  end_tasks();
   proceed();
 }
 
@@ -151,7 +155,7 @@ void Incarnation::proceed() noexcept {
   if (state() != VerticleState::stopping && state() != VerticleState::failing) return;
   // Without a stop() to come there is no use for tasks: they end beside the children.
   const bool graceful = state() == VerticleState::stopping && !stop_called_;
-  if (!graceful && stop_task_ == nullptr) cancel(CancelReason::cancelled);
+  if (!graceful && stop_task_ == nullptr) end_tasks();
   if (children_ != nullptr && !children_->stop([this] { proceed(); })) return;
   if (graceful) {
     stop_called_ = true;
@@ -160,7 +164,7 @@ void Incarnation::proceed() noexcept {
       return;
     } catch (...) {
       reason_.failure = std::current_exception();
-      cancel(CancelReason::cancelled);
+      end_tasks();
     }
   }
   if (stop_task_ != nullptr || !empty()) return;
@@ -168,9 +172,14 @@ void Incarnation::proceed() noexcept {
   if (!std::exchange(finishing_, true)) order(kFinish);
 }
 
-void Incarnation::finish() {
+// A timer that still fired would call into what has crashed, or has returned from stop().
+void Incarnation::end_tasks() noexcept {
   timers_.cancel_all();
-  // A timer has fired since we were made ready: its task comes first, and calls us again.
+  cancel(CancelReason::cancelled);
+}
+
+void Incarnation::finish() {
+  // What was spawned since the last one had ended has to end, too; it says so by proceed().
   if (!empty()) {
     finishing_ = false;
     return;
@@ -214,10 +223,15 @@ const Supervisor* Incarnation::supervisor_if_any() const noexcept {
   return children_ == nullptr ? nullptr : &children_->supervisor();
 }
 
-std::uint64_t Incarnation::monitor(VerticleId of, DownHandler handler) {
+std::uint64_t Incarnation::monitor(VerticleId of, DownHandler handler, const std::source_location& site) {
   const std::uint64_t key = ++extras().last_monitor;
-  extras_->monitors.push_back({key, std::move(handler)});
-  system_.directory().watch(*this, of, key);
+  extras_->monitors.push_back({key, std::move(handler), site});
+  try {
+    system_.directory().watch(*this, of, key);
+  } catch (...) {
+    extras_->monitors.pop_back();
+    throw;
+  }
   return key;
 }
 
@@ -227,25 +241,45 @@ void Incarnation::demonitor(std::uint64_t key) noexcept {
   system_.directory().unwatch(*this, key);
 }
 
-void Incarnation::hear_notices() {
+void Incarnation::hear_notices() noexcept {
   while (const auto notice = system_.directory().take_notice(*this)) {
+    if (!alive()) continue;
     const Down down{notice->target_id, notice->reason};
-    if (notice->kind == Watch::Kind::monitor) {
-      std::vector<Monitor>& monitors = extras().monitors;
-      const auto found = std::find_if(monitors.begin(), monitors.end(),
-                                      [&](const Monitor& monitor) { return monitor.key == notice->key; });
-      if (found == monitors.end()) continue;
-      const DownHandler handler = std::move(found->handler);
-      monitors.erase(found);
-      if (alive()) handler(*this, down);
-    } else if (extras_ != nullptr && extras_->trap) {
-      if (alive()) extras_->trap(*this, down);
-    } else if (down.reason.abnormal()) {
-      fail(ExitKind::crashed, std::make_exception_ptr(std::runtime_error(
-                                  "linked verticle number " + std::to_string(static_cast<std::uint64_t>(down.id)) +
-                                  " " + down.reason.text())));
+    try {
+      if (notice->kind == Watch::Kind::monitor) {
+        const auto found = find_monitor(notice->key);
+        if (found == extras_->monitors.end()) continue;
+        detail::spawn_into(*this, found->site, &Incarnation::tell_down, this, notice->key, down);
+      } else if (extras_ != nullptr && extras_->trap) {
+        detail::spawn_into(*this, extras_->trap_site, &Incarnation::tell_trap, this, down);
+      } else if (down.reason.abnormal()) {
+        throw std::runtime_error("linked verticle number " + std::to_string(static_cast<std::uint64_t>(down.id)) + " " +
+                                 down.reason.text());
+      }
+    } catch (...) {
+      // Also for lack of memory to tell it.
+      crash(std::current_exception());
     }
   }
+}
+
+// Looks again when it runs: demonitor() may have come in between.
+Task<> Incarnation::tell_down(Incarnation* self, std::uint64_t key, Down down) {
+  const auto found = self->find_monitor(key);
+  if (found == self->extras_->monitors.end()) co_return;
+  const DownHandler handler = std::move(found->handler);
+  self->extras_->monitors.erase(found);
+  co_await handler(down);
+}
+
+Task<> Incarnation::tell_trap(Incarnation* self, Down down) {
+  const DownHandler handler = self->extras_->trap;
+  co_await handler(down);
+}
+
+std::vector<Incarnation::Monitor>::iterator Incarnation::find_monitor(std::uint64_t key) noexcept {
+  std::vector<Monitor>& monitors = extras_->monitors;  // whoever has a key has these
+  return std::find_if(monitors.begin(), monitors.end(), [key](const Monitor& monitor) { return monitor.key == key; });
 }
 
 void Incarnation::add(VerticleResource& resource) noexcept {
@@ -311,15 +345,27 @@ OrderedBlocking& Context::in_order() const { return incarnation_.in_order(); }
 ScopeState& Context::spawn_scope() const noexcept { return incarnation_.scope(); }
 
 TimerHandle Context::begin_timer(VerticleTimer& timer, Duration delay) {
-  incarnation_.timers().begin(timer, later(loop().now(), delay));
-  return TimerHandle(timer);
+  TimerHandle handle(timer);
+  if (spawn_scope().cancelled()) {
+    timer.release();  // never to fire
+  } else {
+    incarnation_.timers().begin(timer, later(loop().now(), delay));
+  }
+  return handle;
 }
 
-std::uint64_t Context::begin_monitor(VerticleId of, DownHandler handler) {
-  return incarnation_.monitor(of, std::move(handler));
+Duration Context::checked(Duration period) {
+  if (period <= Duration::zero()) throw boost::system::system_error(make_error_code(Errc::invalid));
+  return period;
+}
+
+std::uint64_t Context::begin_monitor(VerticleId of, DownHandler handler, const std::source_location& site) {
+  return incarnation_.monitor(of, std::move(handler), site);
 }
 void Context::demonitor(std::uint64_t key) noexcept { incarnation_.demonitor(key); }
-void Context::set_trap(DownHandler handler) { incarnation_.trap_exits(std::move(handler)); }
+void Context::set_trap(DownHandler handler, const std::source_location& site) {
+  incarnation_.trap_exits(std::move(handler), site);
+}
 void Context::link(VerticleId with) { system().directory().link(incarnation_, with); }
 void Context::unlink(VerticleId with) noexcept { system().directory().unlink(incarnation_, with); }
 std::optional<VerticleId> Context::find(std::string_view name) const { return system().directory().find(name); }

@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,7 +70,7 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Sc
   Result<void, Errc> order_start();
   void order_stop() noexcept { order(kStop); }
   void order_kill() noexcept { order(kKill); }
-  // Nobody hears of it from now on; it frees itself when it ends.
+  // It is given up: for everybody else it is no more, and its name is free.  It frees itself when it ends.
   void disown() noexcept;
 
   // All below: thread loop.
@@ -94,10 +95,13 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Sc
   void exit() noexcept { begin_stop(ExitKind::normal); }
   void crash(std::exception_ptr failure) noexcept;
 
-  using DownHandler = std::function<void(ScopeState&, const Down&)>;
-  std::uint64_t monitor(VerticleId of, DownHandler handler);
+  using DownHandler = std::function<Task<>(const Down&)>;
+  std::uint64_t monitor(VerticleId of, DownHandler handler, const std::source_location& site);
   void demonitor(std::uint64_t key) noexcept;
-  void trap_exits(DownHandler handler) { extras().trap = std::move(handler); }
+  void trap_exits(DownHandler handler, const std::source_location& site) {
+    extras().trap = std::move(handler);
+    extras_->trap_site = site;
+  }
 
   void add(VerticleResource& resource) noexcept;
   void remove(VerticleResource& resource) noexcept;
@@ -125,6 +129,7 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Sc
   struct Monitor {
     std::uint64_t key;
     DownHandler handler;
+    std::source_location site;
   };
   // What few verticles have.
   struct Extras {
@@ -132,6 +137,7 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Sc
     std::vector<Monitor> monitors;
     std::uint64_t last_monitor = 0;
     DownHandler trap;
+    std::source_location trap_site{};
   };
   Extras& extras();
 
@@ -157,8 +163,12 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Sc
   void begin();
   void begin_stop(ExitKind kind) noexcept;
   void fail(ExitKind kind, std::exception_ptr failure) noexcept;
-  void hear_notices();
+  void hear_notices() noexcept;
+  static Task<> tell_down(Incarnation* self, std::uint64_t key, Down down);
+  static Task<> tell_trap(Incarnation* self, Down down);
+  std::vector<Monitor>::iterator find_monitor(std::uint64_t key) noexcept;
   void kill() noexcept;
+  void end_tasks() noexcept;
   // Goes on towards the end: children, stop(), tasks; called whenever one of them is done.
   void proceed() noexcept;
   void finish();

@@ -60,7 +60,9 @@ class VerticleSystem {
   EventLoop* place(const DeploymentOptions& options) noexcept;
   DeploymentId next_deployment() noexcept { return DeploymentId(last_deployment_.fetch_add(1) + 1); }
   // Whether such an id was ever given.
-  bool knows(DeploymentId id) const noexcept { return static_cast<std::uint64_t>(id) <= last_deployment_.load(); }
+  bool knows(DeploymentId id) const noexcept {
+    return id != DeploymentId{} && static_cast<std::uint64_t>(id) <= last_deployment_.load();
+  }
 
   // What has gone wrong, for people.
   void log(Severity severity, std::string_view message, std::string_view verticle, std::string_view reason) noexcept;

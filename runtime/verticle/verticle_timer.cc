@@ -1,5 +1,9 @@
 #include "runtime/verticle/verticle_timer.h"
 
+#include <exception>
+
+#include "runtime/verticle/context.h"
+
 namespace fluxor::runtime {
 
 void VerticleTimer::cancel() noexcept {
@@ -17,16 +21,23 @@ void VerticleTimer::on_timer() {
       next += period_ * static_cast<Duration::rep>(missed);
     }
     scope_.loop().arm(*this, next);
-    if (!fire()) ++skipped_;
+    if (!begin_task()) ++skipped_;
     return;
   }
   acquire();
   timers_->end(*this);
-  struct Release {
-    VerticleTimer& timer;
-    ~Release() { timer.release(); }
-  } const release{*this};
-  fire();
+  begin_task();
+  release();
+}
+
+// A tick that cannot even begin, for lack of memory or because what it calls cannot be copied, is not just left out.
+bool VerticleTimer::begin_task() noexcept {
+  try {
+    return fire();
+  } catch (...) {
+    static_cast<Context*>(scope_.owner())->crash(std::current_exception());
+    return true;
+  }
 }
 
 void VerticleTimers::begin(VerticleTimer& timer, Instant due) noexcept {

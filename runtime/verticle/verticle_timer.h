@@ -50,6 +50,7 @@ class VerticleTimer : protected Timer {
  private:
   friend class VerticleTimers;
   void on_timer() override;
+  bool begin_task() noexcept;
 
   ScopeState& scope_;
   const Duration period_;  // zero: it fires once
@@ -124,6 +125,12 @@ template <typename F, typename... Args>
 Task<> call_in_task(F function, Args... args) {
   std::invoke(function, unwrap(args)...);
   co_return;
+}
+
+// The same for one that makes a task: its arguments live as long as that.
+template <typename F, typename... Args>
+Task<> call_as_task(F function, Args... args) {
+  co_await std::invoke(function, unwrap(args)...);
 }
 
 template <typename F, typename... Args>
