@@ -125,6 +125,15 @@ TEST_F(TimerTest, CrashesItsVerticleWhenATickCannotBegin) {
   EXPECT_EQ(tree.verticles.log(), Words{"error child ended verticle=a reason=crashed: no copy"});
 }
 
+TEST_F(TimerTest, IsNotCalledWhenItsVerticleCrashesBeforeItsTaskBegins) {
+  // Both are due at once: the first ends the verticle, the second has its task in the queue by then.
+  a().after(1s, [] { throw std::runtime_error("first"); });
+  a().after(1s, [this] { ++ticks; });
+  loop.advance(1s);
+  EXPECT_EQ(ticks, 0);
+  EXPECT_EQ(tree.said(), Words{"~a"});
+}
+
 TEST_F(TimerTest, RefusesAPeriodThatIsNotPositive) {
   EXPECT_THROW(a().every(0s, [] {}), std::exception);
   EXPECT_THROW(a().every(-1s, [] {}), std::exception);

@@ -13,6 +13,7 @@
 #include "runtime/loop/timer_wheel.h"
 #include "runtime/task/scope_state.h"
 #include "runtime/task/spawn.h"
+#include "runtime/task/task_state.h"
 
 namespace fluxor::runtime {
 
@@ -120,9 +121,11 @@ class TimerHandle {
 
 namespace detail {
 
-// A plain function as a task, so that what it throws is a crash like any other's.
+// A plain function as a task, so that what it throws is a crash like any other's.  It has no wait that would throw, so
+// it is not called at all if the verticle has crashed, or has stopped, before the task begins.
 template <typename F, typename... Args>
 Task<> call_in_task(F function, Args... args) {
+  if (TaskState::current()->cancelled()) co_return;
   std::invoke(function, unwrap(args)...);
   co_return;
 }
