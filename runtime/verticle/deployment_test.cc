@@ -530,5 +530,50 @@ TEST_F(DeploymentTest, EndsNotBeforeATaskThatATimerBeganAtItsLastMoment) {
   EXPECT_EQ(end_of(undeployed), "ok");
 }
 
+TEST_F(DeploymentTest, UndeploysWithoutAnErrorASupervisorThatGivesUpMeanwhile) {
+  SupervisorSpec s{.name = "s", .intensity = {.restarts_max = 0}};
+  auto slow = tree.says("slow");
+  slow.stop_takes = 1s;
+  s.child<Talker>({.name = "slow"}, slow);
+  s.child<Talker>({.name = "a"}, tree.says("a"));
+  const DeploymentId id = deploy(s);
+  tree.crash("a");
+  auto undeployed = loop.start(tree.root().undeploy(id));
+  EXPECT_EQ(end_of(undeployed), "runs");
+  loop.advance(1s);
+  EXPECT_EQ(end_of(undeployed), "ok");
+  EXPECT_EQ(directory().size(), 1u);
+}
+
+TEST_F(DeploymentTest, UndeploysWithoutTheErrorOfAnInstanceThatHadEndedBefore) {
+  int made = 0;
+  auto factory = [&] {
+    auto script = tree.says(std::to_string(made++));
+    if (script.name == "0") script.stop_fails = "zero";
+    return std::make_unique<Talker>(script);
+  };
+  auto deployed = loop.start(tree.root().deploy(factory, {.instances = 2, .restart = Restart::transient}));
+  tree.at("0").exit();
+  loop.run_until_idle();
+  auto undeployed = loop.start(tree.root().undeploy(deployed.get().value()));
+  EXPECT_EQ(end_of(undeployed), "ok");
+}
+
+TEST_F(DeploymentTest, EndsNotBeforeATaskThatIsSpawnedAfterTheLastHasEnded) {
+  struct Late final : Timer {
+    void on_timer() override { context->spawn(crash_after, Duration(0), std::string("late")); }
+    Context* context = nullptr;
+  } late;
+  auto script = tree.says("a");
+  script.stop_takes = 1s;
+  const DeploymentId id = deploy({}, script);
+  auto undeployed = loop.start(tree.root().undeploy(id));
+  // As a consumer might, when a message comes together with the end of stop().
+  late.context = &tree.at("a");
+  loop.loop().arm_after(late, 1s);
+  loop.advance(1s);
+  EXPECT_EQ(end_of(undeployed), "ok");
+}
+
 }  // namespace
 }  // namespace fluxor::runtime

@@ -82,8 +82,9 @@ class Deployments::UndeployWait final : public Wait {
     switch (failure_.kind) {
       case ExitKind::killed:
       case ExitKind::abandoned: return Errc::timeout;
-      case ExitKind::crashed: return {};  // before it was told to stop, and told to others
-      default: break;
+      case ExitKind::normal:
+      case ExitKind::shutdown: break;
+      default: return {};  // it had failed before it was told to stop, and that is told to others
     }
     if (failure_.failure != nullptr) std::rethrow_exception(failure_.failure);
     return {};

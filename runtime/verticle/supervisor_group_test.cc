@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -143,6 +144,67 @@ TEST_F(SupervisorGroupTest, StartsTemporaryChildrenAgainWhenItIsRestartedItself)
   tree.said();
   tree.crash("a");
   EXPECT_EQ(tree.said(), (Words{"~a", "stop u", "~u", "start t", "up t", "start u", "up u", "start a", "up a"}));
+}
+
+TEST_F(SupervisorGroupTest, IsNotLedAstrayByAChildThatIsAddedAndFailsMeanwhile) {
+  auto s = spec(Strategy::rest_for_one, {"a", "b", "c"}, 1s);
+  auto deployed = loop.start(tree.root().deploy(s));
+  loop.advance(3s);
+  tree.crash("b");
+  tree.said();
+  auto added = loop.start(tree.root().start_child(
+      deployed.get().value(),
+      {.options = {.name = "d"}, .factory = [&] { return std::make_unique<Talker>(tree.says("d")); }}));
+  ASSERT_EQ(end_of(added), "ok");
+  tree.crash("d");
+  loop.advance(3s);
+  EXPECT_TRUE(directory().find("b").has_value());
+  EXPECT_TRUE(directory().find("c").has_value());
+  EXPECT_TRUE(directory().find("d").has_value());
+}
+
+TEST_F(SupervisorGroupTest, WaitsItsTimeThoughAChildIsAddedMeanwhile) {
+  auto s = spec(Strategy::rest_for_one, {"a", "b", "c"});
+  s.backoff = BackoffOptions{.first = 1s};
+  const DeploymentId id = deploy(s);
+  tree.crash("b");
+  tree.said();
+  auto added = loop.start(tree.root().start_child(
+      id, {.options = {.name = "d"}, .factory = [&] { return std::make_unique<Talker>(tree.says("d")); }}));
+  EXPECT_EQ(tree.said(), (Words{"start d", "up d"}));
+  loop.advance(1s);
+  EXPECT_EQ(tree.said(), (Words{"start b", "up b", "start c", "up c"}));
+}
+
+// A supervisor that waits before a restart, below one that restarts it at once.
+TEST_F(SupervisorGroupTest, ForgetsThatAGroupWaitsWhenItIsRestartedItself) {
+  SupervisorSpec outer{.name = "outer", .strategy = Strategy::one_for_all};
+  outer.child<Talker>({.name = "x"}, tree.says("x"));
+  auto inner = spec(Strategy::one_for_all, {"a", "b"});
+  inner.backoff = BackoffOptions{.first = 1s};
+  outer.child(inner);
+  deploy(outer);
+  tree.crash("a");
+  tree.said();
+  tree.crash("x");
+  EXPECT_EQ(tree.said(), (Words{"~x", "start x", "up x", "start a", "up a", "start b", "up b"}));
+  loop.advance(1min);
+  EXPECT_TRUE(tree.said().empty());
+}
+
+TEST_F(SupervisorGroupTest, ForgetsThatAChildWaitsWhenItIsRestartedItself) {
+  SupervisorSpec outer{.name = "outer", .strategy = Strategy::one_for_all};
+  outer.child<Talker>({.name = "x"}, tree.says("x"));
+  auto inner = spec(Strategy::one_for_one, {"a", "b"});
+  inner.backoff = BackoffOptions{.first = 1s};
+  outer.child(inner);
+  deploy(outer);
+  tree.crash("a");
+  tree.said();
+  tree.crash("x");
+  EXPECT_EQ(tree.said(), (Words{"~x", "stop b", "~b", "start x", "up x", "start a", "up a", "start b", "up b"}));
+  loop.advance(1min);
+  EXPECT_TRUE(tree.said().empty());
 }
 
 }  // namespace
