@@ -21,6 +21,7 @@ class Lowest final : public Random {
 };
 
 constexpr Instant kBegin = Instant(1000s);
+constexpr BackoffOptions kOptions{};
 
 TEST(Backoff, WaitsNotAtAllThen100msDoublingTo30s) {
   // Of each delay the longest and the shortest that are drawn.
@@ -29,9 +30,9 @@ TEST(Backoff, WaitsNotAtAllThen100msDoublingTo30s) {
   Duration longest[12] = {}, shortest[12];
   std::fill(std::begin(shortest), std::end(shortest), Duration::max());
   for (int run = 0; run < 2000; ++run) {
-    Backoff backoff({});
+    Backoff backoff;
     for (int i = 0; i < 12; ++i) {
-      const Duration delay = backoff.next(kBegin, random);
+      const Duration delay = backoff.next(kOptions, kBegin, random);
       longest[i] = std::max(longest[i], delay);
       shortest[i] = std::min(shortest[i], delay);
       EXPECT_LE(delay, full[i]);
@@ -46,29 +47,30 @@ TEST(Backoff, WaitsNotAtAllThen100msDoublingTo30s) {
 
 TEST(Backoff, DrawsTheLowerEndOfTheUpperHalfAtLeast) {
   Lowest random;
-  Backoff backoff({});
-  EXPECT_EQ(backoff.next(kBegin, random), 0ms);
-  EXPECT_EQ(backoff.next(kBegin, random), 50ms);
-  EXPECT_EQ(backoff.next(kBegin, random), 100ms);
+  Backoff backoff;
+  EXPECT_EQ(backoff.next(kOptions, kBegin, random), 0ms);
+  EXPECT_EQ(backoff.next(kOptions, kBegin, random), 50ms);
+  EXPECT_EQ(backoff.next(kOptions, kBegin, random), 100ms);
 }
 
 TEST(Backoff, BeginsAnewAfterAQuietMinute) {
   Lowest random;
-  Backoff backoff({});
-  for (int i = 0; i < 4; ++i) backoff.next(kBegin, random);
-  EXPECT_EQ(backoff.next(kBegin + 1min - 1ns, random), 400ms);
-  EXPECT_EQ(backoff.next(kBegin + 2min - 1ns, random), 0ms);
-  EXPECT_EQ(backoff.next(kBegin + 2min, random), 50ms);
+  Backoff backoff;
+  for (int i = 0; i < 4; ++i) backoff.next(kOptions, kBegin, random);
+  EXPECT_EQ(backoff.next(kOptions, kBegin + 1min - 1ns, random), 400ms);
+  EXPECT_EQ(backoff.next(kOptions, kBegin + 2min - 1ns, random), 0ms);
+  EXPECT_EQ(backoff.next(kOptions, kBegin + 2min, random), 50ms);
 }
 
 TEST(Backoff, DoublesAsItIsTold) {
   Lowest random;
-  Backoff backoff({.first = 1s, .second = 4s, .longest = 10s, .quiet = 1s});
-  EXPECT_EQ(backoff.next(kBegin, random), 1s);
-  EXPECT_EQ(backoff.next(kBegin, random), 2s);
-  EXPECT_EQ(backoff.next(kBegin, random), 4s);
-  EXPECT_EQ(backoff.next(kBegin, random), 5s);
-  EXPECT_EQ(backoff.next(kBegin + 1s, random), 1s);
+  constexpr BackoffOptions kOptions{.first = 1s, .second = 4s, .longest = 10s, .quiet = 1s};
+  Backoff backoff;
+  EXPECT_EQ(backoff.next(kOptions, kBegin, random), 1s);
+  EXPECT_EQ(backoff.next(kOptions, kBegin, random), 2s);
+  EXPECT_EQ(backoff.next(kOptions, kBegin, random), 4s);
+  EXPECT_EQ(backoff.next(kOptions, kBegin, random), 5s);
+  EXPECT_EQ(backoff.next(kOptions, kBegin + 1s, random), 1s);
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ TEST_F(ShutdownTest, AbandonsWhoIgnoresThatItIsCancelledAndLetsItCleanUpWhenItEn
   EXPECT_EQ(tree.said(), (Words{"start a", "up a", "stop a"}));
   EXPECT_EQ(tree.verticles.system().abandoned(), 1u);
   EXPECT_EQ(tree.verticles.log(),
-            Words{"error verticle abandoned: it does not end although it was cancelled verticle=a reason="});
+            Words{"error verticle abandoned: it does not end although it was cancelled verticle=a loop=0"});
   // For all others it is no more.
   EXPECT_EQ(downs, Words{"abandoned"});
   EXPECT_EQ(directory().find("a"), std::nullopt);

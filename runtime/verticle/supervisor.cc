@@ -1,6 +1,8 @@
 #include "runtime/verticle/supervisor.h"
 
+#include <array>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "runtime/base/check.h"
@@ -85,7 +87,12 @@ void SupervisorSlot::on_timer() {
     return on_child_exited(*child_, refusal);
   }
   if (!killed_) return kill();
-  static_cast<VerticleChild&>(*child_).abandon();
+  auto& child = static_cast<VerticleChild&>(*child_);
+  child.abandon();
+  const std::string what = supervisor_.path_of(*this);
+  const std::string loop = std::to_string(child.loop().id());
+  const std::array<LogField, 2> fields{{{"verticle", what}, {"loop", loop}}};
+  supervisor_.system_.log("verticle abandoned: it does not end although it was cancelled", fields);
   on_child_exited(*child_, {.kind = ExitKind::abandoned});
 }
 

@@ -1,10 +1,8 @@
 #include "runtime/verticle/verticle_child.h"
 
-#include <array>
 #include <string>
 #include <utility>
 
-#include "runtime/base/log.h"
 #include "runtime/loop/event_loop.h"
 #include "runtime/verticle/verticle_system.h"
 
@@ -50,10 +48,6 @@ void VerticleChild::abandon() {
   if (incarnation == nullptr) return;
   incarnation->disown();
   system_.count_abandoned();
-  const std::string what = name();
-  const std::string loop = std::to_string(loop_.id());
-  const std::array<LogField, 2> fields{{{"verticle", what}, {"loop", loop}}};
-  system_.log("verticle abandoned: it does not end although it was cancelled", fields);
 }
 
 void VerticleChild::on_exited(const ExitReason& reason) {
