@@ -98,6 +98,7 @@ void EventLoop::turn(Waiting waiting) {
   run_control();
   run_ring_stage();
   run_ready_stage();
+  if (waiting == Waiting::yes) run_ready_rounds();
   run_work_stage();
   run_timer_stage();
   // With work at hand the kernel is looked at now and then; without, at once, and if it has nothing we sleep there.
@@ -187,6 +188,21 @@ void EventLoop::run_ready_stage() {
       Stage::ready, std::min(ready_.size(), options_.stage_units_max), &ready_meter_,
       [this](std::size_t limit) { return run_ready(limit); },
       [this](std::size_t ran, Duration span) { ready_meter_.measured(ran, span); });
+}
+
+// Where coroutines make each other ready and nothing else is to be done, a turn for each would be a look at the clock
+// for each: several rounds, as many units as are known to fit between two looks.  Whoever drives the loop by hand has
+// one round a turn.
+void EventLoop::run_ready_rounds() {
+  std::size_t left = ready_meter_.units();
+  while (!ready_.empty() && work_.empty() && control_.empty() && !ring_.has_published()) {
+    const std::size_t wanted = std::min({ready_.size(), left, until_sample_});
+    if (wanted == 0) return;
+    std::size_t ran = wanted;  // what throws has run, too
+    guarded([&] { ran = run_ready(wanted); });
+    until_sample_ -= ran;
+    left -= ran;
+  }
 }
 
 std::size_t EventLoop::run_ready(std::size_t limit) {

@@ -221,6 +221,7 @@ class EventLoop {
   void run_stage(Stage stage, std::size_t units_max, StageMeter* meter, RunSome&& run_some, Measured&& measured);
   void run_ring_stage();
   void run_ready_stage();
+  void run_ready_rounds();
   void run_work_stage();
   void run_timer_stage();
   void run_io_stage();
