@@ -32,6 +32,13 @@ using namespace std::chrono_literals;
 
 const SimOptions kThreeLoops{.loops = 3, .faults = {.loop_stalls = 0.01, .unit_time_max = 20us}};
 
+// Whether the tree has an end; what is freed last is freed then, too.
+bool ends(SimGroup& sim, const TestVerticles& tree) {
+  const bool ended = sim.run_until([&] { return tree.ended(); }, 10min);
+  sim.run_until_idle();
+  return ended;
+}
+
 // What all verticles of a run note down.
 struct World {
   SimGroup& sim;
@@ -162,6 +169,7 @@ Task<> disturb(World* world, int rounds, std::vector<DeploymentId>* left) {
   Context& root = world->tree.root();
   for (int i = 0; i < rounds; ++i) {
     co_await sleep_for(world->pause());
+    if (world->tree.ended()) co_return;  // and the root's context with it
     try {
       if (left->empty() || world->chance(0.5)) {
         auto deployed = world->chance(0.5) ? co_await root.deploy(random_supervisor(*world, 0))
@@ -198,7 +206,7 @@ TEST(VerticleSim, EndsEveryLifeOnceWheneverTheTreeIsStopped) {
       for (auto& each : left) actors.push_back(sim.start(0, disturb(&world, 6, &each)));
       sim.run_for(sim.random().between(0ms, 300ms));
       tree.stop();
-      EXPECT_TRUE(sim.run_until([&] { return tree.ended(); }, 10min)) << "the tree does not end";
+      EXPECT_TRUE(ends(sim, tree)) << "the tree does not end";
       EXPECT_TRUE(sim.run_until(
           [&] { return std::all_of(actors.begin(), actors.end(), [](auto& a) { return a.ready(); }); }, 1min))
           << "somebody waits for ever";
@@ -254,7 +262,7 @@ TEST(VerticleSim, TellsEveryMonitorExactlyOnce) {
     for (const auto& [key, times] : told) EXPECT_EQ(times, 1) << key;
     told_in_all += static_cast<int>(told.size());
     tree.stop();
-    EXPECT_TRUE(sim.run_until([&] { return tree.ended(); }, 1min));
+    EXPECT_TRUE(ends(sim, tree)) << "the tree does not end";
     EXPECT_EQ(world.made, world.destroyed);
   });
   EXPECT_GT(told_in_all, 10000);
@@ -325,7 +333,7 @@ TEST(VerticleSim, RestartsOrderedGroupsInOrder) {
     auto deployed = sim.start(0, tree.root().deploy(spec));
     sim.run_for(sim.random().between(50ms, 500ms));
     tree.stop();
-    EXPECT_TRUE(sim.run_until([&] { return tree.ended(); }, 1min));
+    EXPECT_TRUE(ends(sim, tree)) << "the tree does not end";
     for (const int alive : row.alive) EXPECT_EQ(alive, 0);
     for (const int each : row.starts) starts += each;
     EXPECT_EQ(tree.system().directory().size(), 0u);
@@ -354,7 +362,7 @@ TEST(VerticleSim, SpreadsInstancesAndKeepsAKeyOnItsLoop) {
     for (const auto& [loop, count] : spread) EXPECT_EQ(count, 2);
     EXPECT_EQ(keyed.size(), 1u);
     tree.stop();
-    EXPECT_TRUE(sim.run_until([&] { return tree.ended(); }, 1min));
+    EXPECT_TRUE(ends(sim, tree)) << "the tree does not end";
   });
 }
 
@@ -401,7 +409,7 @@ TEST(VerticleSim, TellsTheCallerOnItsOwnLoopWhenAnInstanceElsewhereFails) {
     EXPECT_EQ(seen.destroyed, 3);
     EXPECT_EQ(tree.system().directory().size(), 1u);
     tree.stop();
-    EXPECT_TRUE(sim.run_until([&] { return tree.ended(); }, 1min));
+    EXPECT_TRUE(ends(sim, tree)) << "the tree does not end";
   });
 }
 
