@@ -23,12 +23,8 @@ std::string_view slot_state_name(SlotState state) noexcept {
   return "unknown";
 }
 
-namespace {
-
 // Of one that was told to go and did not run: what it died of before is an old story.
-const ExitReason kNotRunning{.kind = ExitKind::shutdown};
-
-}  // namespace
+static const ExitReason kNotRunning{.kind = ExitKind::shutdown};
 
 // --- SupervisorSlot -------------------------------------------------------------------------------------------------
 
@@ -74,9 +70,7 @@ void SupervisorSlot::kill() {
   if (refused_) return;
   supervisor_.loop().cancel(*this);
   // A supervisor is never abandoned, so that what is named is always what does not end.
-  if (spec_->supervisor == nullptr) {
-    supervisor_.loop().arm_after(*this, supervisor_.system_.options().kill_grace);
-  }
+  if (spec_->supervisor == nullptr) supervisor_.loop().arm_after(*this, supervisor_.system_.options().kill_grace);
   child_->kill();
 }
 
