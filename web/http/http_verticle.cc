@@ -4,10 +4,12 @@
 #include <boost/system/system_error.hpp>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
 #include "runtime/task/cancelled.h"
+#include "runtime/task/notification.h"
 #include "runtime/task/shield.h"
 #include "runtime/task/sleep.h"
 #include "runtime/verticle/verticle_system.h"
@@ -26,7 +28,38 @@ struct Told {
   T value{};
 };
 
+// The loops let go of it, and then it goes.
+void close_and_destroy(std::unique_ptr<HttpServer> server, std::shared_ptr<void> keeps) {
+  HttpServer* const closing = server.release();
+  closing->close([closing, keeps = std::move(keeps)] { delete closing; });
+}
+
 }  // namespace
+
+// The end of the last connection.  It is told on whatever loop that was on, perhaps when the verticle is no more.
+struct HttpVerticle::Draining {
+  explicit Draining(runtime::EventLoop& loop) noexcept : drained(loop) {}
+
+  runtime::Notification drained;
+  std::mutex mutex;  // a leaf
+  bool done = false;
+  std::unique_ptr<HttpServer> left;  // by a verticle that could not wait
+};
+
+void HttpVerticle::drain() {
+  draining_ = std::make_shared<Draining>(context_->loop());
+  server_->drain([draining = draining_] {
+    const std::shared_ptr<Draining> self = draining;
+    std::unique_ptr<HttpServer> left;
+    {
+      const std::lock_guard lock(self->mutex);
+      self->done = true;
+      left = std::move(self->left);
+      if (left == nullptr) self->drained.notify();
+    }
+    if (left != nullptr) close_and_destroy(std::move(left), self);
+  });
+}
 
 runtime::Task<> HttpVerticle::start(runtime::Context& context) {
   context_ = &context;
@@ -56,14 +89,13 @@ runtime::Task<> HttpVerticle::stop() {
   bool in_time = true;
   try {
     if (parts_.drain_delay > runtime::Duration::zero()) co_await runtime::sleep_for(parts_.drain_delay);
-    drained_ = std::make_unique<runtime::Notification>(context_->loop());
-    server_->drain([drained = drained_.get()] { drained->notify(); });
-    co_await drained_->wait();
+    drain();
+    co_await draining_->drained.wait();
   } catch (const runtime::Cancelled&) {
     in_time = false;
   }
   if (!in_time) co_await runtime::shield(kCutOffPatience, &HttpVerticle::cut_off, this);
-  if (drained_->notified()) co_await runtime::shield(kCutOffPatience, &HttpVerticle::close, this);
+  if (draining_->drained.notified()) co_await runtime::shield(kCutOffPatience, &HttpVerticle::close, this);
 }
 
 // Ends what the drain could not, and names it.
@@ -71,10 +103,7 @@ runtime::Task<> HttpVerticle::cut_off(HttpVerticle* self) {
   HttpServer& server = *self->server_;
   runtime::EventLoop& loop = self->context_->loop();
   const std::string connections = std::to_string(server.stats().connections_open);
-  if (self->drained_ == nullptr) {
-    self->drained_ = std::make_unique<runtime::Notification>(loop);
-    server.drain([drained = self->drained_.get()] { drained->notify(); });
-  }
+  if (self->draining_ == nullptr) self->drain();
   // A loop that is held may answer when nobody waits any more, so it is left to it.
   auto* const aborted = new Told<std::vector<std::string>>(loop);
   server.abort([aborted](std::vector<std::string> running) {
@@ -93,7 +122,7 @@ runtime::Task<> HttpVerticle::cut_off(HttpVerticle* self) {
   const std::array<runtime::LogField, 2> fields{{{"connections", connections}, {"handlers", handlers}}};
   self->parts_.log.write(runtime::Severity::error, "ended with requests unanswered", fields);
   self->context_->system().note_hold_out("HTTP server: connections " + connections + ", handlers " + handlers);
-  co_await self->drained_->wait();
+  co_await self->draining_->drained.wait();
 }
 
 runtime::Task<> HttpVerticle::close(HttpVerticle* self) {
@@ -111,10 +140,19 @@ runtime::Task<> HttpVerticle::close(HttpVerticle* self) {
 HttpVerticle::~HttpVerticle() {
   if (server_ != nullptr && parts_.on_ended) parts_.on_ended();
   if (closed_) return;
-  // A crash, or handlers that do not end: the loops still use the server, so it stays.  It takes nothing new.
-  HttpServer& left = *server_.release();
-  static_cast<void>(drained_.release());
-  left.abort([](const std::vector<std::string>&) {});
+  // A crash, or handlers that do not end: the loops still use the server, which takes nothing new, and goes with the
+  // last of them.
+  if (draining_ == nullptr) drain();
+  HttpServer& server = *server_;
+  const std::shared_ptr<Draining> draining = std::move(draining_);
+  std::unique_lock lock(draining->mutex);
+  if (draining->done) {
+    lock.unlock();
+    close_and_destroy(std::move(server_), draining);
+    return;
+  }
+  draining->left = std::move(server_);
+  server.abort([](const std::vector<std::string>&) {});  // under the lock: it cannot go before it is told
 }
 
 }  // namespace fluxor::web

@@ -9,7 +9,6 @@
 #include "runtime/base/result.h"
 #include "runtime/net/endpoint.h"
 #include "runtime/net/listening_socket.h"
-#include "runtime/task/notification.h"
 #include "runtime/task/task.h"
 #include "runtime/verticle/context.h"
 #include "runtime/verticle/verticle.h"
@@ -42,7 +41,7 @@ struct HttpVerticleParts {
 // first, while all that its handlers use is still there.
 //
 // What its handlers do when its shutdown time is over is cut off: their connections are closed, and their routes are
-// named in the log and in the report of what did not end.
+// named in the log and in the report of what did not end.  What they use of the server stays until they end.
 //
 // Thread:  loop.
 // Errors:  start() throws system_error with what the kernel says of the address.
@@ -55,13 +54,16 @@ class HttpVerticle final : public runtime::Verticle {
   runtime::Task<> stop() override;
 
  private:
+  struct Draining;
+
   static runtime::Task<> cut_off(HttpVerticle* self);
   static runtime::Task<> close(HttpVerticle* self);
+  void drain();
 
   const HttpVerticleParts parts_;
   runtime::Context* context_ = nullptr;
   std::unique_ptr<HttpServer> server_;
-  std::unique_ptr<runtime::Notification> drained_;
+  std::shared_ptr<Draining> draining_;  // shared with the loops, which may be the last
   bool closed_ = true;
 };
 
