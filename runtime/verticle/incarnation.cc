@@ -60,6 +60,10 @@ void Incarnation::hear_started() {
   if (owner_ != nullptr) owner_->on_started();
 }
 
+void Incarnation::hear_ending() {
+  if (owner_ != nullptr) owner_->on_ending();
+}
+
 void Incarnation::hear_exited() {
   IncarnationOwner* const owner = owner_;
   const ExitReason reason = reason_;
@@ -122,6 +126,7 @@ void Incarnation::fail(ExitKind kind, std::exception_ptr failure) noexcept {
   // While it starts, every way to fail is a start that failed.
   reason_ = {.kind = state() == VerticleState::starting ? ExitKind::start_failed : kind, .failure = std::move(failure)};
   set_state(VerticleState::failing);
+  home_loop_.signal(ending_);
   proceed();
 }
 
@@ -131,6 +136,7 @@ void Incarnation::begin_stop(ExitKind kind) noexcept {
   // stop() is for what start() has made, all of it.
   stop_called_ = state() == VerticleState::starting;
   set_state(VerticleState::stopping);
+  if (kind == ExitKind::normal) home_loop_.signal(ending_);
   proceed();
 }
 

@@ -35,6 +35,8 @@ class VerticleSystem;
 class IncarnationOwner {
  public:
   virtual void on_started() = 0;
+  // It ends by itself; how long that may take is home's to say.
+  virtual void on_ending() = 0;
   virtual void on_exited(const ExitReason& reason) = 0;
 
  protected:
@@ -147,6 +149,7 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Sc
   // Thread: home; then, as the order to free it, loop, or home if that has ended.
   void hear_started();
   // Thread: home.
+  void hear_ending();
   void hear_exited();
   // Thread: loop.
   void set_state(VerticleState state) noexcept;
@@ -181,6 +184,7 @@ class Incarnation final : public DirectoryEntry, private ControlNode, private Sc
   bool to_be_freed_ = false;  // home's, until it says so
   std::atomic<std::uint8_t> orders_{0};
   Node<&Incarnation::hear_started> started_{*this};
+  Node<&Incarnation::hear_ending> ending_{*this};
   Node<&Incarnation::hear_exited> exited_{*this};
 
   Context context_{*this};

@@ -45,6 +45,10 @@ void Root::on_child_started(SupervisedChild&) {
   if (callbacks_.started) callbacks_.started();
 }
 
+void Root::on_child_ending(SupervisedChild&) {
+  if (!stopping_) loop_.arm_after(patience_, shutdown_);
+}
+
 void Root::on_child_exited(SupervisedChild&, const ExitReason& reason) {
   ended_ = true;
   loop_.cancel(patience_);

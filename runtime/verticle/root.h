@@ -67,6 +67,7 @@ class Root final : private ChildListener {
   void on_kill();
   void time_is_over();
   void on_child_started(SupervisedChild&) override;
+  void on_child_ending(SupervisedChild&) override;
   void on_child_exited(SupervisedChild&, const ExitReason& reason) override;
 
   VerticleSystem& system_;

@@ -161,5 +161,36 @@ TEST_F(ShutdownTest, LetsACrashedVerticleEndInItsTimeToo) {
   EXPECT_EQ(tree.said(), (Words{"stop child", "~child", "~a", "start a", "up a"}));
 }
 
+TEST_F(ShutdownTest, AbandonsWhatHasCrashedAndDoesNotEndAndRestartsIt) {
+  auto foreign = std::make_unique<Foreign>();
+  bool hangs = true;
+  auto script = tree.says("a");
+  script.on_start = [&](Context& context) {
+    const auto hang = [](Foreign* in) -> Task<> { co_await *in; };
+    if (std::exchange(hangs, false)) context.spawn(hang, foreign.get());
+  };
+  deploy({.name = "a", .shutdown = 1s}, script);
+  tree.said();
+  tree.crash("a");
+  loop.advance(1s + 500ms - 1ns);
+  EXPECT_EQ(tree.said(), Words{});
+  loop.advance(1ns);
+  EXPECT_EQ(tree.said(), (Words{"start a", "up a"}));
+  EXPECT_EQ(hold_outs().size(), 1u);
+  foreign->waiting.resume();
+  loop.run_until_idle();
+  EXPECT_EQ(tree.said(), Words{"~a"});
+}
+
+TEST_F(ShutdownTest, BoundsTheStopOfWhatEndsByItself) {
+  auto script = tree.says("a");
+  script.stop_takes = 1h;
+  deploy({.name = "a", .shutdown = 1s}, script);
+  tree.said();
+  tree.at("a").exit();
+  loop.advance(1s);
+  EXPECT_EQ(tree.said(), (Words{"stop a", "~a", "start a", "up a"}));
+}
+
 }  // namespace
 }  // namespace fluxor::runtime

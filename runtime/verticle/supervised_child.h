@@ -12,6 +12,8 @@ class SupervisedChild;
 class ChildListener {
  public:
   virtual void on_child_started(SupervisedChild& child) = 0;
+  // It ends, although nobody has told it to: it has failed, or is done.
+  virtual void on_child_ending(SupervisedChild& child) = 0;
   virtual void on_child_exited(SupervisedChild& child, const ExitReason& reason) = 0;
 
  protected:
@@ -20,8 +22,9 @@ class ChildListener {
 
 // A verticle or a supervisor, as its supervisor sees it.
 //
-// Each start() that is not refused leads to at most one on_child_started() and then exactly one on_child_exited(), each
-// in a unit of its own: never from inside a call.  After that it may be started again, or destroyed.
+// Each start() that is not refused leads to at most one on_child_started(), at most one on_child_ending() and then
+// exactly one on_child_exited(), each in a unit of its own: never from inside a call.  After that it may be started
+// again, or destroyed.
 //
 // Thread:  the loop of its supervisor.
 class SupervisedChild {

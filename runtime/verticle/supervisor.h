@@ -66,6 +66,7 @@ class SupervisorSlot final : private ChildListener, private Timer {
  private:
   friend class Supervisor;
   void on_child_started(SupervisedChild&) override;
+  void on_child_ending(SupervisedChild&) override;
   void on_child_exited(SupervisedChild&, const ExitReason& reason) override;
   void on_timer() override;
 
@@ -73,6 +74,7 @@ class SupervisorSlot final : private ChildListener, private Timer {
   void start_after(Duration delay);
   void stop();
   void kill();
+  void order_kill();
 
   Supervisor& supervisor_;
   const std::shared_ptr<const ChildSpec> spec_;

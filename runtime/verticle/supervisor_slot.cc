@@ -43,18 +43,25 @@ void SupervisorSlot::stop() {
   state_ = SlotState::stopping;
   ++supervisor_.stopping_;
   if (refused_) return;  // it will be heard
-  if (shutdown != Duration::max()) supervisor_.loop().arm_after(*this, shutdown);
+  // One that was killed while it ended by itself has had that time.
+  if (shutdown != Duration::max() && !killed_) supervisor_.loop().arm_after(*this, shutdown);
   child_->stop();
 }
 
 void SupervisorSlot::kill() {
   if (state_ == SlotState::waiting) stop();
-  if (state_ == SlotState::down || std::exchange(killed_, true)) return;
+  if (state_ == SlotState::down) return;
   if (std::exchange(state_, SlotState::stopping) != SlotState::stopping) ++supervisor_.stopping_;
-  if (refused_) return;
+  if (std::exchange(killed_, true) || refused_) return;
+  order_kill();
+}
+
+void SupervisorSlot::order_kill() {
   supervisor_.loop().cancel(*this);
   // A supervisor is never abandoned, so that what is named is always what does not end.
-  if (spec_->supervisor == nullptr) supervisor_.loop().arm_after(*this, supervisor_.system_.options().kill_grace);
+  if (spec_->supervisor == nullptr) {
+    supervisor_.loop().arm_after(*this, supervisor_.system_.options().kill_grace);
+  }
   child_->kill();
 }
 
@@ -64,7 +71,8 @@ void SupervisorSlot::on_timer() {
     const ExitReason refusal = last_exit_;
     return on_child_exited(*child_, refusal);
   }
-  if (!killed_) return kill();
+  // Not a stop of ours if it ends by itself: what comes of it is decided as of any other end.
+  if (!std::exchange(killed_, true)) return order_kill();
   auto& child = static_cast<VerticleChild&>(*child_);
   child.abandon();
   const std::string what = supervisor_.path_of(*this);
@@ -79,6 +87,13 @@ void SupervisorSlot::on_child_started(SupervisedChild&) {
   if (state_ != SlotState::starting) return;
   state_ = SlotState::up;
   supervisor_.child_started(*this);
+}
+
+void SupervisorSlot::on_child_ending(SupervisedChild&) {
+  // As long as if it were told to; who was told to has a time already.
+  const Duration shutdown = spec_->options.shutdown;
+  const bool by_itself = state_ == SlotState::starting || state_ == SlotState::up;
+  if (by_itself && shutdown != Duration::max()) supervisor_.loop().arm_after(*this, shutdown);
 }
 
 void SupervisorSlot::on_child_exited(SupervisedChild&, const ExitReason& reason) {

@@ -38,6 +38,7 @@ class VerticleChild final : public SupervisedChild, private IncarnationOwner {
 
  private:
   void on_started() override { listener_->on_child_started(*this); }
+  void on_ending() override { listener_->on_child_ending(*this); }
   void on_exited(const ExitReason& reason) override;
 
   VerticleSystem& system_;
