@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <chrono>
 #include <string>
 #include <system_error>
 
@@ -99,7 +101,9 @@ std::optional<WorkerHoldouts> WorkerPool::stop_within(Duration patience) {
   close();
   {
     std::unique_lock lock(mutex_);
-    if (!idle_.wait_for(lock, patience, [this] { return jobs_.idle(); })) {
+    // A sum with the clock's time must not overflow.
+    constexpr Duration kForever = std::chrono::hours(24 * 365);
+    if (!idle_.wait_for(lock, std::min(patience, kForever), [this] { return jobs_.idle(); })) {
       return WorkerHoldouts{jobs_.running_jobs(clock_.now()), static_cast<std::size_t>(jobs_.stats().queued)};
     }
   }

@@ -10,6 +10,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <string>
 #include <thread>
 #include <vector>
@@ -239,6 +240,32 @@ TEST(WorkerPoolThreads, EndsEachJobOnceUnderCancellationsAndAStop) {
     EXPECT_GE(values.load() + stats.abandoned, ran.load());
   }
   EXPECT_EQ(live_frames(), frames_before);
+}
+
+TEST(WorkerPool, WaitsWithoutEndIfToldSo) {
+  SystemClock clock;
+  WorkerPool pool({.threads = 1}, clock);
+  ASSERT_TRUE(pool.start());
+  class Slow final : public BlockingJob {
+   public:
+    Slow() noexcept : BlockingJob(std::source_location::current()) {}
+    void run() noexcept override {
+      begun.set_value();
+      go.get_future().wait();
+    }
+    void tell() noexcept override {}
+    std::promise<void> begun, go;
+  } job;
+  ASSERT_TRUE(pool.submit(job, BlockingExecutor::Place::free_one));
+  job.begun.get_future().wait();
+  std::optional<WorkerHoldouts> holdouts;
+  std::thread stops([&] { holdouts = pool.stop_within(Duration::max()); });
+  // Until it is closed; then it waits, or has given up, which a moment later would be seen as well.
+  while (pool.running_jobs().empty()) std::this_thread::yield();
+  std::thread ends([&] { job.go.set_value(); });
+  stops.join();
+  ends.join();
+  EXPECT_FALSE(holdouts);
 }
 
 }  // namespace
