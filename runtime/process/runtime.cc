@@ -215,7 +215,8 @@ ExitCode Runtime::conclude(const Progress& progress, bool answered, bool workers
     const std::string why =
         exit.failure != nullptr ? text_of(exit.failure) : make_error_code(exit.error.value_or(Errc::closed)).message();
     std::fprintf(stderr, "%s: %s\n", options_.program.c_str(), why.c_str());
-    return ExitCode::cannot_start;
+    // Where threads still run the caller has to know that before anything else.
+    return workers_ended && system_->abandoned() == 0 ? ExitCode::cannot_start : ExitCode::left_behind;
   }
   if (system_->has_given_up()) {
     const std::string why = system_->given_up_because();

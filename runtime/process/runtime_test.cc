@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <coroutine>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -220,6 +221,26 @@ TEST_F(RuntimeDeathTest, NamesABlockingCallThatDoesNotEnd) {
     std::_Exit(static_cast<int>(code));
   };
   EXPECT_EXIT(run_and_exit(), testing::ExitedWithCode(2), "it is named");
+}
+
+TEST_F(RuntimeDeathTest, SaysThatItHasLeftSomethingBehindAlsoWhenMainFails) {
+  class Stuck final : public Verticle {
+   public:
+    Task<> start(Context&) override { co_return; }
+    Task<> stop() override { co_await std::suspend_always(); }
+  };
+  const auto run_and_exit = [&] {
+    RuntimeOptions options;
+    options.verticles.kill_grace = 1ms;
+    const ExitCode code = run(
+        [](Context& root) -> Task<> {
+          EXPECT_TRUE(co_await root.deploy<Stuck>({.name = "stuck", .shutdown = 1ms}));
+          throw std::runtime_error("no licence");
+        },
+        options);
+    std::_Exit(static_cast<int>(code));
+  };
+  EXPECT_EXIT(run_and_exit(), testing::ExitedWithCode(2), "no licence");
 }
 
 }  // namespace
