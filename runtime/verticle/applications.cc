@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "runtime/loop/event_loop.h"
+#include "runtime/task/cancelled.h"
 #include "runtime/task/scope.h"
 #include "runtime/task/shield.h"
 
@@ -96,8 +98,11 @@ Task<> stop_all(Context* root, const Plan* plan) {
   for (auto id = plan->started.rbegin(); id != plan->started.rend(); ++id) {
     try {
       static_cast<void>(co_await root->undeploy(*id));
-    } catch (const std::exception&) {
-      // It failed to stop, and is gone; what failed first is what is told.
+    } catch (const Cancelled&) {
+      throw;
+    } catch (...) {
+      // It failed to stop, and is gone; what failed first is what is thrown.
+      root->loop().report(std::current_exception());
     }
   }
 }

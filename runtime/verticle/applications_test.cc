@@ -98,5 +98,30 @@ TEST_F(ApplicationsTest, MayBeNone) {
   EXPECT_TRUE(started.get().empty());
 }
 
+TEST_F(ApplicationsTest, StopTheOthersWhateverOneThrowsWhenItStops) {
+  auto odd = app("odd", {"a"});
+  auto script = tree.says("odd");
+  script.stops = []() -> Task<> {
+    throw 42;
+    co_return;
+  };
+  odd.factory = [script] { return std::make_unique<Talker>(script); };
+  auto bad = app("bad", {"odd"});
+  auto fails = tree.says("bad");
+  fails.start_fails = "no disk";
+  bad.factory = [fails] { return std::make_unique<Talker>(fails); };
+  auto started = loop.start(start_applications(tree.root(), {app("a"), odd, bad}));
+  try {
+    static_cast<void>(started.get());
+    FAIL();
+  } catch (const std::exception& error) {
+    EXPECT_STREQ(error.what(), "no disk");
+  } catch (int) {
+    ADD_FAILURE() << "what stop() threw instead of what failed first";
+  }
+  EXPECT_FALSE(tree.root().find("a"));
+  EXPECT_EQ(loop.failures().size(), 1u);
+}
+
 }  // namespace
 }  // namespace fluxor::runtime
