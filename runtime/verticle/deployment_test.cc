@@ -575,5 +575,52 @@ TEST_F(DeploymentTest, EndsNotBeforeATaskThatIsSpawnedAfterTheLastHasEnded) {
   EXPECT_EQ(end_of(undeployed), "ok");
 }
 
+TEST_F(DeploymentTest, LogsWhatStopThrowsWhenNobodyWaitsForItAnyMore) {
+  auto script = tree.says("a");
+  script.stop_takes = 1s;
+  script.stop_fails = "no disk";
+  const DeploymentId id = deploy({.name = "a"}, script);
+  const auto undeploy = [](Context* root, DeploymentId which) -> Task<> {
+    static_cast<void>(co_await root->undeploy(which));
+  };
+  auto waits = tree.root().spawn(undeploy, &tree.root(), id);
+  loop.run_until_idle();
+  waits.cancel();
+  loop.advance(1s);
+  EXPECT_EQ(tree.verticles.log(), Words{"error child failed while it stopped verticle=a reason=stopped: no disk"});
+}
+
+TEST_F(DeploymentTest, LogsWhatStopThrowsInOneThatHasEndedByItself) {
+  auto script = tree.says("a");
+  script.stop_fails = "no disk";
+  deploy({.name = "a", .restart = Restart::transient}, script);
+  tree.at("a").exit();
+  loop.run_until_idle();
+  EXPECT_EQ(tree.verticles.log(), Words{"error child ended verticle=a reason=ended: no disk"});
+}
+
+TEST_F(DeploymentTest, ReportsWhatStartThrowsWhenItIsToldToStop) {
+  auto script = tree.says("a");
+  script.starts = [](Context&) -> Task<> {
+    try {
+      co_await sleep_for(1h);
+    } catch (const Cancelled&) {
+    }
+    throw std::runtime_error("cannot undo");
+  };
+  auto parent = tree.says("p");
+  parent.on_start = [&](Context& context) {
+    context.spawn(
+        [](Context* in, Talker::Script of) -> Task<> {
+          static_cast<void>(co_await in->deploy<Talker>({.name = "a"}, of));
+        },
+        &context, script);
+  };
+  const DeploymentId id = deploy({.name = "p"}, parent);
+  auto undeployed = loop.start(tree.root().undeploy(id));
+  EXPECT_EQ(end_of(undeployed), "ok");
+  expect_failure("cannot undo");
+}
+
 }  // namespace
 }  // namespace fluxor::runtime

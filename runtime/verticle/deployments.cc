@@ -97,6 +97,7 @@ class Deployments::UndeployWait final : public Wait {
  private:
   Ends on_cancel() noexcept override {
     deployment_->undeploying = nullptr;
+    if (deployment_->failure.failure != nullptr) deployments_.loop_.report(deployment_->failure.failure);
     return Ends::yes;
   }
   const char* what() const noexcept override { return "an undeployment"; }
@@ -226,10 +227,7 @@ void Deployments::on_slot_gone(SupervisorSlot& slot, const ExitReason& reason) {
   Deployment& deployment = *static_cast<Deployment*>(slot.tag());
   deployment.slots[slot.index()] = nullptr;
   --deployment.left;
-  const bool failed_already = deployment.failure.failure != nullptr || deployment.failure.error ||
-                              deployment.failure.kind == ExitKind::abandoned ||
-                              deployment.failure.kind == ExitKind::killed;
-  if (!failed_already) deployment.failure = reason;
+  if (!deployment.has_failed()) deployment.failure = reason;
   if (deployment.left != 0) {
     if (deployment.state == State::starting) roll_back(deployment);  // one for all
     return;
@@ -237,6 +235,12 @@ void Deployments::on_slot_gone(SupervisorSlot& slot, const ExitReason& reason) {
   const auto gone = deployments_.extract(number(deployment.id));
   if (deployment.deploying != nullptr) deployment.deploying->gone(deployment.failure);
   if (deployment.undeploying != nullptr) deployment.undeploying->gone(deployment.failure);
+}
+
+// An undeployment throws one failure, the first.
+bool Deployments::hears_stop(const SupervisorSlot& slot) const noexcept {
+  const Deployment& deployment = *static_cast<const Deployment*>(slot.tag());
+  return deployment.undeploying != nullptr && !deployment.has_failed();
 }
 
 bool Deployments::stop(std::function<void()> done) {

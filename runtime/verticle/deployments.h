@@ -58,10 +58,16 @@ class Deployments final : private SlotObserver {
     DeployWait* deploying = nullptr;
     UndeployWait* undeploying = nullptr;
     ExitReason failure{};  // of the first that failed, to start or to stop
+
+    bool has_failed() const noexcept {
+      return failure.failure != nullptr || failure.error || failure.kind == ExitKind::abandoned ||
+             failure.kind == ExitKind::killed;
+    }
   };
 
   void on_slot_started(SupervisorSlot& slot) override;
   void on_slot_gone(SupervisorSlot& slot, const ExitReason& reason) override;
+  bool hears_stop(const SupervisorSlot& slot) const noexcept override;
   Result<std::vector<std::unique_ptr<SupervisedChild>>> make(const std::shared_ptr<const ChildSpec>& spec);
   Deployment& begin(Supervisor& in, const std::shared_ptr<const ChildSpec>& spec,
                     std::vector<std::unique_ptr<SupervisedChild>> children, DeploymentId id);

@@ -103,6 +103,7 @@ bool Incarnation::on_task_ended(const TaskState& task, TaskEnd end, const std::e
       set_state(VerticleState::running);
       home_loop_.signal(started_);
     } else if (end == TaskEnd::failed) {
+      if (!alive()) return false;  // told to stop, it has failed to undo what it had begun
       fail(ExitKind::start_failed, failure);
     }
     return true;

@@ -166,7 +166,8 @@ void Supervisor::child_exited(SupervisorSlot& slot, const ExitReason& reason) {
   if (reason.kind == ExitKind::crashed) system_.count_crash();
   if (before == SlotState::stopping || ending_) {
     // Who undeploys it hears what stop() has thrown; nobody hears of the rest.
-    const bool heard = reason.kind == ExitKind::shutdown && !slot.wanted_;
+    const bool heard = reason.kind == ExitKind::shutdown && !slot.wanted_ && slot.observer_ != nullptr &&
+                       slot.observer_->hears_stop(slot);
     if (reason.failure != nullptr && !heard) {
       system_.log(Severity::error, "child failed while it stopped", path_of(slot), reason.text());
     }
@@ -198,7 +199,8 @@ void Supervisor::child_exited(SupervisorSlot& slot, const ExitReason& reason) {
 }
 
 void Supervisor::ended_for_good(SupervisorSlot& slot, const ExitReason& reason) {
-  if (reason.abnormal()) system_.log(Severity::error, "child ended", path_of(slot), reason.text());
+  if (reason.abnormal() || reason.failure != nullptr)
+    system_.log(Severity::error, "child ended", path_of(slot), reason.text());
   const bool ends_us = significant_end(slot);
   retire(slot, reason);
   if (ends_us) return begin_end({.kind = ExitKind::shutdown});

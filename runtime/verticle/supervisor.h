@@ -36,6 +36,8 @@ class SlotObserver {
   virtual void on_slot_started(SupervisorSlot& slot) = 0;
   // It is no more, and will not be restarted; the slot is destroyed after this.
   virtual void on_slot_gone(SupervisorSlot& slot, const ExitReason& reason) = 0;
+  // Whether somebody is told what the slot's stop() has thrown, if it has.
+  virtual bool hears_stop(const SupervisorSlot& slot) const noexcept = 0;
 
  protected:
   ~SlotObserver() = default;
