@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -108,7 +109,10 @@ class HttpVerticleTest : public testing::Test {
     HttpVerticleParts parts{.loops = group_->all(), .routes = routes_, .gate = gate_, .log = log, .listen = [port] {
                               return runtime::ListeningSocket::open(Endpoint::parse("127.0.0.1", port).value(), {});
                             }};
-    parts.on_serving = [this](const HttpServer& server) { port_ = server.local_endpoint().port(); };
+    parts.on_serving = [this](const HttpServer& server) {
+      port_ = server.local_endpoint().port();
+      if (std::exchange(fails_, false)) throw std::runtime_error("not today");
+    };
     return run_on(group_->at(0), context_->deploy<HttpVerticle>({.shutdown = shutdown}, std::move(parts)));
   }
   Result<void> undeploy(DeploymentId id) { return run_on(group_->at(0), context_->undeploy(id)); }
@@ -133,6 +137,7 @@ class HttpVerticleTest : public testing::Test {
   TestLog log;
   std::promise<void> began, ended;
   std::uint16_t port_ = 0;
+  bool fails_ = false;
 
  private:
   runtime::SystemClock clock_;
@@ -200,6 +205,22 @@ TEST_F(HttpVerticleTest, CutsOffAndNamesWhatDoesNotEndInItsTime) {
   EXPECT_EQ(answer(client), "");  // closed
   EXPECT_TRUE(log.has("ended with requests unanswered connections=1 handlers=/never"));
   ended.get_future().get();  // it uses the server to its end, which stays for it
+}
+
+TEST_F(HttpVerticleTest, LetsGoOfItsPortWhenItFails) {
+  fails_ = true;
+  EXPECT_THROW(static_cast<void>(deploy(0)), std::runtime_error);
+  const std::uint16_t port = port_;
+  bool deployed = false;
+  for (int i = 0; i < 100'000 && !deployed; ++i) {  // the loops let go of it soon after
+    try {
+      deployed = deploy(port).has_value();
+    } catch (const boost::system::system_error& error) {
+      ASSERT_EQ(error.code(), boost::system::errc::address_in_use);
+    }
+  }
+  ASSERT_TRUE(deployed);
+  EXPECT_TRUE(answer(ask("/")).ends_with("here"));
 }
 
 }  // namespace
