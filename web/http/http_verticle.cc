@@ -127,7 +127,8 @@ runtime::Task<> HttpVerticle::cut_off(HttpVerticle* self) {
 
 runtime::Task<> HttpVerticle::close(HttpVerticle* self) {
   auto closed = std::make_unique<runtime::Notification>(self->context_->loop());
-  self->server_->close([&closed] { closed->notify(); });
+  // Not by reference to what is ours: a held loop calls this when we have gone.
+  self->server_->close([told = closed.get()] { told->notify(); });
   try {
     co_await closed->wait();
   } catch (const runtime::Cancelled&) {
