@@ -29,7 +29,9 @@ class Backoff {
     ++failures_;
     if (failures_ == 1) return options.first;
     Duration delay = options.second;
-    for (int doubled = 2; doubled < failures_ && delay < options.longest; ++doubled) delay *= 2;
+    for (int doubled = 2; doubled < failures_ && delay < options.longest; ++doubled) {
+      delay = delay > options.longest / 2 ? options.longest : delay * 2;
+    }
     delay = std::min(delay, options.longest);
     return random.between(delay / 2, delay);
   }

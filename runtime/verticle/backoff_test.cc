@@ -73,5 +73,14 @@ TEST(Backoff, DoublesAsItIsTold) {
   EXPECT_EQ(backoff.next(kOptions, kBegin + 1s, random), 1s);
 }
 
+TEST(Backoff, NeedsNoLongest) {
+  SeededRandom random(1);
+  Backoff backoff;
+  static_cast<void>(backoff.next({}, kBegin, random));
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_GE(backoff.next({.longest = Duration::max()}, kBegin, random), 50ms);
+  }
+}
+
 }  // namespace
 }  // namespace fluxor::runtime
