@@ -622,5 +622,53 @@ TEST_F(DeploymentTest, ReportsWhatStartThrowsWhenItIsToldToStop) {
   expect_failure("cannot undo");
 }
 
+TEST_F(DeploymentTest, IsNotFailedByAnInstanceThatIsDoneBeforeTheLastHasStarted) {
+  int made = 0;
+  auto factory = [&] {
+    auto script = tree.says(std::to_string(made++));
+    if (script.name == "1") script.start_takes = 1s;
+    return std::make_unique<Talker>(script);
+  };
+  auto deployed = loop.start(tree.root().deploy(factory, {.instances = 2, .restart = Restart::transient}));
+  tree.at("0").exit();
+  loop.advance(1s);
+  EXPECT_EQ(end_of(deployed), "ok");
+  EXPECT_TRUE(tree.contexts.contains("1"));
+}
+
+TEST_F(DeploymentTest, FailsIfAnInstanceIsDoneWhileItStarts) {
+  int made = 0;
+  auto factory = [&] {
+    auto script = tree.says(std::to_string(made++));
+    script.start_takes = 1s;
+    if (script.name == "1")
+      script.starts = [](Context& context) -> Task<> {
+        context.exit();
+        co_return;
+      };
+    return std::make_unique<Talker>(script);
+  };
+  auto deployed = loop.start(tree.root().deploy(factory, {.instances = 2, .restart = Restart::transient}));
+  loop.advance(1s);
+  EXPECT_EQ(end_of(deployed), make_error_code(Errc::closed).message());
+  EXPECT_TRUE(tree.contexts.empty());
+}
+
+TEST_F(DeploymentTest, StopsAlsoAChildThatIsMadeWhileItsParentIsToldToStop) {
+  auto parent = tree.says("p");
+  deploy({.name = "p", .restart = Restart::temporary}, parent);
+  int made = 0;
+  auto factory = [&] {
+    if (made++ == 1) tree.at("p").exit();
+    return std::make_unique<Talker>(tree.says("c"));
+  };
+  auto child = loop.start(tree.at("p").deploy(factory, {.name = "c"}));
+  tree.said();
+  tree.crash("c");
+  loop.advance(1ms);
+  EXPECT_EQ(directory().size(), 1u);  // the root
+  EXPECT_TRUE(tree.verticles.system().hold_outs().empty());
+}
+
 }  // namespace
 }  // namespace fluxor::runtime

@@ -229,7 +229,8 @@ void Deployments::on_slot_gone(SupervisorSlot& slot, const ExitReason& reason) {
   --deployment.left;
   if (!deployment.has_failed()) deployment.failure = reason;
   if (deployment.left != 0) {
-    if (deployment.state == State::starting) roll_back(deployment);  // one for all
+    const bool done = slot.has_run() && !reason.abnormal();                   // which is no failure to start
+    if (deployment.state == State::starting && !done) roll_back(deployment);  // one for all
     return;
   }
   const auto gone = deployments_.extract(number(deployment.id));

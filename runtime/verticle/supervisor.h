@@ -56,6 +56,8 @@ class SupervisorSlot final : private ChildListener, private Timer {
   const ExitReason& last_exit() const noexcept { return last_exit_; }
   // Whether it has ended at least once.
   bool has_exited() const noexcept { return has_exited_; }
+  // Whether it has started since its supervisor was.
+  bool has_run() const noexcept { return has_run_; }
   // For the observer's own use.
   void* tag() const noexcept { return tag_; }
   std::size_t index() const noexcept { return index_; }

@@ -24,6 +24,9 @@ void SupervisorSlot::start() {
     last_exit_ = *std::move(refusal);
     refused_ = true;
     supervisor_.loop().arm_after(*this, Duration::zero());
+  } else if (state_ == SlotState::stopping) {
+    // Its factory has told us to stop, before there was anybody to tell.
+    killed_ ? child_->kill() : child_->stop();
   }
 }
 
