@@ -49,6 +49,11 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
     question_.store(question, std::memory_order_relaxed);
     tell(command);
   }
+  // It is the last that is asked of it.  Thread: any.
+  void leave(std::uint64_t question) noexcept {
+    leaving_.question = question;
+    loop_.signal(leaving_);
+  }
   // Thread: any.  Commands given together are carried out in the order of their values.
   void tell(Command command) noexcept {
     commands_.fetch_or(command, std::memory_order_release);
@@ -58,6 +63,16 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
   const HttpCounters& counters() const noexcept { return counters_; }
 
  private:
+  class Leaving final : public runtime::ControlNode {
+   public:
+    explicit Leaving(Shared& shared) noexcept : shared_(shared) {}
+    std::uint64_t question = 0;
+
+   private:
+    void on_control() override { shared_.acknowledge(question, {}, {}); }  // this may be gone
+    Shared& shared_;
+  };
+
   void on_control() override {
     const unsigned commands = commands_.exchange(0, std::memory_order_acquire);
     if ((commands & kStart) != 0) begin();
@@ -206,7 +221,7 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
   void close() {
     listener_.reset();
     loop_.cancel(*this);
-    answer({}, {});  // this may be gone
+    answer({}, {});
   }
 
   Shared& shared_;
@@ -222,6 +237,7 @@ class HttpServer::LoopPart final : private runtime::ControlNode,
   bool accepts_nothing_more_ = false;
   std::atomic<unsigned> commands_{0};
   std::atomic<std::uint64_t> question_{0};  // visible with the command
+  Leaving leaving_{shared_};
 };
 
 HttpServer::HttpServer(std::vector<runtime::EventLoop*> loops, const HttpOptions& options,
@@ -244,10 +260,12 @@ runtime::Result<void> HttpServer::check_limits() const {
   return {};
 }
 
+// Who asks answers, too, when all have been asked: so nothing that follows overtakes it.
 template <typename Answered>
 void HttpServer::ask(unsigned command, Answered answered) {
-  const std::uint64_t question = shared_->ask(std::move(answered));
+  const std::uint64_t question = shared_->ask(parts_.size() + 1, std::move(answered));
   for (const auto& part : parts_) part->ask(static_cast<LoopPart::Command>(command), question);
+  shared_->acknowledge(question, {}, {});  // this may be gone
 }
 
 runtime::Result<void> HttpServer::start(const runtime::Endpoint& endpoint) {
@@ -294,7 +312,7 @@ std::vector<std::string> HttpServer::abort(runtime::Duration patience) {
   auto future = aborted->get_future();
   if (future.wait_for(patience) == std::future_status::ready) return future.get().names;
   Shared::Answers answers = shared_->give_up_waiting();
-  answers.names.push_back(std::to_string(parts_.size() - answers.count) + " event loop(s) held by a handler");
+  answers.names.push_back(std::to_string(parts_.size() + 1 - answers.count) + " event loop(s) held by a handler");
   return std::move(answers.names);
 }
 
@@ -303,8 +321,16 @@ void HttpServer::abort(std::function<void(std::vector<std::string> running)> on_
       [on_aborted = std::move(on_aborted)](Shared::Answers answers) { on_aborted(std::move(answers.names)); });
 }
 
+// In two rounds.  Until it has answered the first, a part may be about to tell another something; a part answers the
+// second by a node of its own, signalled once and last, so nothing is on its way to any of them when all have.
 void HttpServer::close(std::function<void()> on_closed) {
-  ask(LoopPart::kClose, [on_closed = std::move(on_closed)](const Shared::Answers&) { on_closed(); });
+  ask(LoopPart::kClose, [this, on_closed = std::move(on_closed)](const Shared::Answers&) mutable {
+    std::vector<LoopPart*> parts;
+    for (const auto& part : parts_) parts.push_back(part.get());
+    const std::uint64_t question =
+        shared_->ask(parts.size(), [on_closed = std::move(on_closed)](const Shared::Answers&) { on_closed(); });
+    for (LoopPart* part : parts) part->leave(question);  // this may be gone after the last
+  });
 }
 
 HttpStats HttpServer::stats() const noexcept {

@@ -51,10 +51,11 @@ class HttpServer::Shared {
   };
   using Answered = std::function<void(Answers)>;
 
-  // A question to all loops; `answered` is called on the loop that is the last.  Returns its number.
-  std::uint64_t ask(Answered answered) {
+  // A question that so many answers end; `answered` is called by who gives the last.  Returns its number.
+  std::uint64_t ask(std::size_t wanted, Answered answered) {
     const std::lock_guard lock(mutex_);
     answers_ = {};
+    wanted_ = wanted;
     answered_ = std::move(answered);
     return ++question_;
   }
@@ -68,7 +69,7 @@ class HttpServer::Shared {
       ++answers_.count;
       if (error.failed()) answers_.error = error;
       for (std::string& name : names) answers_.names.push_back(std::move(name));
-      if (answers_.count < loops.size()) return;
+      if (answers_.count < wanted_) return;
       answered = std::exchange(answered_, nullptr);
       answers = std::exchange(answers_, {});
     }
@@ -96,6 +97,7 @@ class HttpServer::Shared {
   std::atomic<bool> drained_told_{false};
   std::mutex mutex_;  // a leaf; guards what follows
   std::uint64_t question_ = 0;
+  std::size_t wanted_ = 0;
   Answered answered_;
   Answers answers_;
 };
