@@ -242,29 +242,14 @@ void EventLoop::run_io_stage() {
       [this](std::size_t ran, Duration span) { io_meter_.measured(ran, span); });
 }
 
-// What the ring stage does, for a few events and no more than would be run without a look at the clock: an event that
-// comes alone has a loop's whole latency to pay.  False if that was not all, and a turn has to go on.
-bool EventLoop::run_ring_burst() {
-  const std::size_t wanted = std::min(ring_meter_.units(), until_sample_);
-  if (wanted <= 1 || !room_.empty()) {  // it is to be measured
-    run_ring_stage();
-    return true;
-  }
-  if (activity_.stage() != Stage::ring) activity_.enter(Stage::ring);
-  std::size_t ran = wanted;  // what throws has run, too
-  guarded([&] { ran = run_ring(wanted); });
-  until_sample_ -= ran;
-  waiter_.found(ran);
-  return ran < wanted;
-}
-
 // Polls ring and lane as the wait strategy says, and serves at once what comes, without the rest of a turn.  Returns
 // whether the loop should go on with a turn; otherwise it is time for the kernel.
 bool EventLoop::wait_for_the_ring() {
   for (int polls = 0, bursts = 0; bursts < kBurstsPerTurn;) {
     if (!control_.empty() || room_.has_new()) return true;
     if (ring_.has_published()) {
-      if (!run_ring_burst() || !ready_.empty() || !work_.empty()) return true;
+      run_ring_stage();
+      if (!ready_.empty() || !work_.empty()) return true;
       ++bursts;
     } else if (waiter_.idle() == Idle::park) {
       return false;

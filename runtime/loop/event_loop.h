@@ -232,7 +232,6 @@ class EventLoop {
   std::size_t run_work(std::size_t limit);
   std::size_t run_timers(Instant due, std::size_t limit);
 
-  bool run_ring_burst();
   bool wait_for_the_ring();
   void do_io(Waiting waiting);
   Duration look() noexcept;
