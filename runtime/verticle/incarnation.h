@@ -53,12 +53,14 @@ class IncarnationOwner {
 //                                                └────────────────────────────────────────────────► ended
 //
 // It lives on two loops.  Home orders (start, stop, kill) and hears (started, exited), by nodes of the control lanes
-// that lie in here, so nothing can be refused.  Orders are flags and one node; where a node is the last that one side
-// has to say (exited, free) it is one of its own, since whoever reads a flag would not know whether the other side has
-// let go of the node.  What was pushed before runs before, so nothing is on its way when it is freed.
+// that lie in here, so nothing can be refused.  Orders are flags and one node.  The last that each side has to say is
+// no flag, since whoever reads one would not know whether the other side has let go of the node: the loop's `exited_`,
+// and the order to free, for which home sends back `started_`, whose word it has heard.  What was pushed before runs
+// before, so nothing is on its way when it is freed.
 //
 // Thread:  as said at each part.
-// Owns:    the verticle, its children, timers and monitors; itself from order_start() on, until order_free().
+// Owns:    the verticle, its children, timers and monitors; itself from order_start() on, until home has heard of its
+// end.
 class Incarnation final : public DirectoryEntry, private ControlNode, private ScopeState {
  public:
   // Thread: home.
