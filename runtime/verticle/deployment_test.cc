@@ -26,6 +26,19 @@ TEST_F(DeploymentTest, StartsAVerticleAndStopsItWhenItIsUndeployed) {
   EXPECT_EQ(tree.said(), (Words{"stop a", "~a"}));
 }
 
+TEST_F(DeploymentTest, LosesNoCrashOfWhatStopsAlready) {
+  Context* context = nullptr;
+  auto script = tree.says("a");
+  script.stop_takes = 10ms;
+  script.on_start = [&context](Context& started) { context = &started; };
+  const DeploymentId id = deploy({.name = "a"}, script);
+  auto undeployed = loop.start(tree.root().undeploy(id));
+  context->crash(std::make_exception_ptr(std::runtime_error("late")));
+  expect_failure("late");
+  loop.advance(10ms);
+  EXPECT_EQ(end_of(undeployed), "ok");
+}
+
 TEST_F(DeploymentTest, TellsTheCallerWhenStartFails) {
   auto script = tree.says("a");
   script.start_takes = 200ms;

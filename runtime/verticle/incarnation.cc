@@ -120,7 +120,10 @@ bool Incarnation::on_task_ended(const TaskState& task, TaskEnd end, const std::e
   return true;
 }
 
-void Incarnation::crash(std::exception_ptr failure) noexcept { fail(ExitKind::crashed, std::move(failure)); }
+void Incarnation::crash(std::exception_ptr failure) noexcept {
+  if (!alive()) return loop().report(failure);  // it is ending already, and this has no other owner
+  fail(ExitKind::crashed, std::move(failure));
+}
 
 void Incarnation::fail(ExitKind kind, std::exception_ptr failure) noexcept {
   if (!alive()) return;

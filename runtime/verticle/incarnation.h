@@ -59,8 +59,8 @@ class IncarnationOwner {
 // before, so nothing is on its way when it is freed.
 //
 // Thread:  as said at each part.
-// Owns:    the verticle, its children, timers and monitors; itself from order_start() on, until home has heard of its
-// end.
+// Owns:    the verticle, its children, timers and monitors; itself from order_start() on, until home knows
+//          that it has ended.
 class Incarnation final : public DirectoryEntry, private ControlNode, private ScopeState {
  public:
   // Thread: home.
